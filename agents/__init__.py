@@ -1,0 +1,1 @@
+"""What makes or judges one record. Knows the nouns, never the database."""

@@ -1,0 +1,144 @@
+"""The kinds of component that make or judge a record: what each is given and what it must return."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from agents.registry import Component
+from storage.records import Draft, Outcome
+
+Part = Literal["train", "probe", "test"]
+Fields = Mapping[str, Any]
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class UnreadableReply(Exception):
+    """A model's reply is not of the form that was asked for. Carries the key of the stored call."""
+
+    def __init__(self, reason: str, call: str) -> None:
+        super().__init__(reason)
+        self.call = call
+
+
+class Refused(UnreadableReply):
+    """The model declined to answer, or a content filter stopped it."""
+
+
+@dataclass(frozen=True)
+class Reply(Generic[Form]):
+    """A reply that was understood, and the key of the stored call it was read from."""
+
+    value: Form
+    call: str
+
+
+class Teacher(Protocol):
+    """A model in a role. Asking the same thing with the same sample number is one call, however often it is asked."""
+
+    model: str
+
+    async def ask(self, prompt: str, form: type[Form], *, sample: int = 0, temperature: float = 0.7) -> Reply[Form]:
+        """Raises UnreadableReply or Refused; TeacherUnavailable when the endpoint cannot be used."""
+        ...
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a source gives: the fields of one seed."""
+
+    fields: dict[str, Any]
+    split_key: str
+    skill: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a generator wrote from one material: the new fields, and the call they were read from."""
+
+    fields: dict[str, Any]
+    call: str | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    outcome: Outcome
+    reason: str
+    score: float | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+    call: str | None = None
+
+
+def accepted(reason: str = "", **more: Any) -> Judgement:
+    return Judgement(Outcome.ACCEPTED, reason, **more)
+
+
+def rejected(reason: str, **more: Any) -> Judgement:
+    return Judgement(Outcome.REJECTED, reason, **more)
+
+
+class SourceError(Exception):
+    """A source's input cannot be used; the message says what was found, what was expected and what to do."""
+
+
+class Source(Component):
+    """Gives seeds. The same arguments give the same materials in the same order."""
+
+    kind: ClassVar[str] = "question"
+
+    @abstractmethod
+    def skills(self) -> list[str]:
+        """The skills that materials are tagged with; [""] if they are not. Raises SourceError."""
+
+    @abstractmethod
+    def materials(self, part: Part, skill: str, seed: int) -> Iterator[Material]:
+        """Distinct materials of one part and skill, possibly without end. Raises SourceError for unfit input."""
+
+    @abstractmethod
+    def split_key(self, fields: Fields) -> str:
+        """The split key that these fields have, whoever wrote them."""
+
+    @abstractmethod
+    def part_of(self, split_key: str) -> Part:
+        """The part that a split key belongs to."""
+
+
+class Generator(Component):
+    """Writes drafts from one material, by asking a teacher or by rule."""
+
+    writes: ClassVar[str]
+    """The kind of its drafts."""
+    reads: ClassVar[tuple[str, ...]]
+    """The fields of a material that it sees unless the recipe's `shows` says otherwise."""
+    opens: ClassVar[bool] = False
+    """Whether it writes new items, which keep nothing of their parent and have a split key of their own."""
+
+    @abstractmethod
+    async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
+        """Write from the visible fields. Raises UnreadableReply."""
+
+
+class Critic(Component):
+    """Judges one draft by asking a model. It returns a judgement, never a text that replaces the draft."""
+
+    @abstractmethod
+    async def judge(self, draft: Draft, teacher: Teacher) -> Judgement:
+        """Raises UnreadableReply when the model's verdict cannot be read; that is never a score."""
+
+
+class Verifier(Component):
+    """Judges one draft by rule."""
+
+    @abstractmethod
+    def judge(self, draft: Draft) -> Judgement: ...
+
+
+class Selection(Component):
+    """Judges a set of drafts together: duplicates, votes, thresholds."""
+
+    @abstractmethod
+    def choose(self, drafts: Sequence[Draft], earlier: Sequence[Draft]) -> list[Judgement]:
+        """One judgement per draft, in order. `earlier` are the drafts this step accepted in rounds before."""

@@ -1,0 +1,130 @@
+"""From a chat completion to the reply that is stored, and from its text to the form that was asked for. Pure."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from agents.endpoint import Price
+from agents.kinds import Form, Refused, UnreadableReply
+from storage.records import Call
+
+_FENCE = re.compile(r"^[ \t]*```[\w-]*\s*", re.MULTILINE)
+_PROBLEMS_SHOWN = 5
+
+
+class Truncated(UnreadableReply):
+    """The reply ended at the token limit."""
+
+
+def reply_in(completion: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a chat completion."""
+    choice = completion["choices"][0]
+    message = choice["message"]
+    usage = completion.get("usage")
+    return _storable(
+        {
+            "content": _text(message.get("content")),
+            "refusal": message.get("refusal"),
+            "reasoning": message.get("reasoning") or message.get("reasoning_content"),
+            "finish_reason": choice.get("finish_reason"),
+            "usage": usage if isinstance(usage, dict) else None,
+            "model": completion.get("model"),
+        }
+    )
+
+
+def cost_of(reply: dict[str, Any], price: Price | None) -> dict[str, Any]:
+    """`prompt_tokens`, `completion_tokens` and `usd` of a stored reply. What the provider charged beats the table."""
+    usage = reply["usage"] or {}
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    usd = usage.get("cost")
+    if isinstance(usd, bool) or not isinstance(usd, int | float) or not math.isfinite(usd):
+        usd = price.of(prompt, completion) if price and prompt + completion else None
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "usd": usd}
+
+
+def read_call(call: Call, form: type[Form]) -> Form:
+    """The form in a stored reply. Raises Refused, Truncated or UnreadableReply."""
+    reply = call.reply
+    if reply["refusal"] or reply["finish_reason"] == "content_filter":
+        raise Refused(str(reply["refusal"] or "a content filter stopped the reply"), call.key)
+    if reply["finish_reason"] == "length":
+        raise Truncated(f"the reply ended at the token limit, after {call.completion_tokens} tokens", call.key)
+    return read(reply["content"], form, call.key)
+
+
+def read(text: str, form: type[Form], call: str = "") -> Form:
+    """The form in a text: bare JSON, JSON in a fence, or the first JSON object in prose. Raises UnreadableReply."""
+    value = _json_in(text)
+    if value is None:
+        raise UnreadableReply("the reply holds no JSON object", call)
+    try:
+        # By way of JSON again, because only then a strict form takes text for its dates and enums.
+        return form.model_validate_json(json.dumps(value, allow_nan=False))
+    except ValidationError as error:
+        raise UnreadableReply(_problems(error), call) from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableReply(f"the reply's JSON cannot be used: {error}", call) from error
+
+
+def _json_in(text: str) -> Any:
+    for decode in (_bare, _embedded):
+        for value in decode(text):
+            return value
+    return None
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_json)
+
+
+def _bare(text: str) -> Iterator[Any]:
+    try:
+        yield _DECODER.decode(text.strip())
+    except (ValueError, RecursionError):
+        return
+
+
+def _embedded(text: str) -> Iterator[Any]:
+    starts = [match.end() for match in _FENCE.finditer(text)] + [match.start() for match in re.finditer("{", text)]
+    for start in starts:
+        try:
+            value, _ = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _problems(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    shown = [f"{'.'.join(map(str, item['loc'])) or 'reply'}: {item['msg']}" for item in found[:_PROBLEMS_SHOWN]]
+    return "; ".join(shown)
+
+
+def _text(content: Any) -> str:
+    """Some reasoning models send a list of parts, of which the text parts are the reply."""
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL stores neither NUL nor half a surrogate pair, and JSON can spell both."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value

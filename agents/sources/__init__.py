@@ -1,0 +1,1 @@
+"""Where seeds come from. One component a file; the file's name is the name used in recipes."""

@@ -1,0 +1,1 @@
+"""Order, retries, concurrency and the screen. The only folder that knows Prefect."""

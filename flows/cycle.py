@@ -1,0 +1,54 @@
+"""The loop as a Prefect flow: every stage and every batch a task. What a stage does is the orchestrator's business.
+
+The store is the only memory, so tasks neither cache nor persist; a retry, a crash and a second run are the same case.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from orchestrator.cycle import teach
+from orchestrator.summary import Summary, summarise
+from orchestrator.work import Work
+from storage.records import Plan
+
+TAGS = {"train": ["gpu"], "examine": ["gpu"], "produce": ["teacher"], "perform": ["teacher"]}
+"""Tags whose concurrency limits, set in the UI, queue for the GPU and for the teacher."""
+
+
+async def as_task(name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """One stage or batch as a Prefect task. Its arguments stay here: Prefect would walk through every one of them."""
+
+    @task(name=name, task_run_name=name, tags=TAGS.get(stage.__name__, []), cache_policy=NO_CACHE, persist_result=False)
+    async def carry_out() -> Any:
+        return await stage(*arguments)
+
+    return await carry_out()
+
+
+async def improve_student(work: Work) -> Plan:
+    """Teach the student of this run, shown as a flow run that has the recipe's name."""
+
+    @flow(name="improve-student", flow_run_name=f"{work.recipe.name} {work.folder.name}", persist_result=False)
+    async def improve() -> Plan:
+        plan = await teach(work, as_task)
+        await show(summarise(work.store, work.run), work)
+        return plan
+
+    return await improve()
+
+
+async def show(summary: Summary, work: Work) -> None:
+    """What came of the run, on the flow run's page: accuracy by skill, yield by cause, and the plans with their reasons."""
+    skills = [{"skill": skill, **scores} for skill, scores in summary.skills.items()]
+    await acreate_table_artifact(table=skills, key="skills", description="Accuracy before and after, by skill")
+    causes = [vars(cause) | {"outcome": str(cause.outcome)} for cause in work.store.yields(work.run.key)]
+    await acreate_table_artifact(table=causes, key="yield", description="What judges said of drafts, by cause")
+    plans = "\n".join(f"- **round {plan['round']}**: {plan['why']}" for plan in summary.plans)
+    report = work.folder / "report.html"
+    await acreate_markdown_artifact(
+        markdown=f"{plans}\n\nReport: `{report}`", key="plans", description="What was planned"
+    )

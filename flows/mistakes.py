@@ -1,0 +1,48 @@
+"""Which errors are a user's or the world's to mend, how they are said, and the exit code they end with."""
+
+from agents.kinds import SourceError
+from agents.teacher import BudgetSpent, TeacherUnavailable
+from flows.local_server import ServerFailed
+from orchestrator.cycle import AlreadyRunning
+from orchestrator.datasets import NoLessons
+from orchestrator.machine import MachineError
+from orchestrator.recipe import RecipeError
+from orchestrator.trial import TrialError
+from orchestrator.worker_process import WorkerFailed
+from storage.store import StoreError
+
+
+class NothingThere(Exception):
+    """There is nothing to show yet; the message says how it comes to be."""
+
+
+USAGE, INTERRUPTED = 2, 3
+MISTAKES = (
+    AlreadyRunning,
+    BudgetSpent,
+    KeyboardInterrupt,
+    MachineError,
+    NoLessons,
+    NothingThere,
+    OSError,
+    RecipeError,
+    ServerFailed,
+    SourceError,
+    StoreError,
+    TeacherUnavailable,
+    TrialError,
+    WorkerFailed,
+)
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """(message, exit code): 3 where the same command goes on once the cause is gone, 2 for anything else."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; nothing paid for is lost: the same command goes on where it stopped", INTERRUPTED
+    if isinstance(error, BudgetSpent):
+        return str(error), INTERRUPTED
+    if isinstance(error, TeacherUnavailable | WorkerFailed | ServerFailed):
+        return f"{error}\nWhat is done is kept; the same command goes on where it stopped.", INTERRUPTED
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename or ''}".strip(": ") + "; what is done is kept", USAGE
+    return str(error), USAGE

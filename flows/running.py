@@ -1,0 +1,71 @@
+"""Carries out a recipe from the command line: store, teachers, Prefect, screen, report."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from flows import prefect_settings
+from flows.local_server import prefect_server
+from flows.screen import Screen
+from orchestrator.cycle import open_work, run_directly, teach
+from orchestrator.machine import Machine, load_machine
+from orchestrator.recipe import Recipe, load_recipe
+from orchestrator.report import write_report
+from orchestrator.summary import Summary, summarise
+from orchestrator.work import Work
+from storage.records import Run
+from storage.store import StepYield, Store, open_store
+
+
+@dataclass(frozen=True)
+class Done:
+    summary: Summary
+    causes: list[StepYield]
+    report: Path
+    seconds: float
+
+
+def carry_out(
+    recipe: str,
+    edits: list[str],
+    machine_file: Path | None,
+    home: Path,
+    store_url: str | None,
+    without_prefect: bool,
+    console: Console,
+) -> Done:
+    """Teach, show, and leave a report, also of a run that was interrupted."""
+    began = time.monotonic()
+    loaded, machine = load_recipe(recipe, edits), load_machine(machine_file)
+    with open_store(store_url or home / "store.sqlite") as store:
+        run, report = asyncio.run(_carry_out(loaded, machine, store, home, without_prefect, console))
+        return Done(summarise(store, run), store.yields(run.key), report, round(time.monotonic() - began, 1))
+
+
+async def _carry_out(
+    recipe: Recipe, machine: Machine, store: Store, home: Path, without_prefect: bool, console: Console
+) -> tuple[Run, Path]:
+    with Screen(console) as screen:
+        async with open_work(recipe, machine, store, home, tell=screen.tell) as work:
+            screen.work = work
+            try:
+                await _teach(work, home, without_prefect, console)
+            finally:
+                report = write_report(store, work.run, work.folder)
+            return work.run, report
+
+
+async def _teach(work: Work, home: Path, without_prefect: bool, console: Console) -> None:
+    if without_prefect:
+        await teach(work, run_directly)
+        return
+    prefect_settings.apply(home)
+    with prefect_server(home) as ui:
+        console.print(f"run {work.folder.name} of recipe [bold]{work.recipe.name}[/]; the flow run is shown at {ui}\n")
+        # Prefect reads its settings when it is imported, so not before they are made
+        from flows.cycle import improve_student
+
+        await improve_student(work)

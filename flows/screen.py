@@ -1,0 +1,83 @@
+"""What a person sees while a run works: one live block on a terminal, plain lines anywhere else."""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from orchestrator.work import Work
+
+
+class Screen:
+    """Listens to a run (`tell`) and shows where it is: stage, yield, spending, time."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self._yield = {"accepted": 0, "rejected": 0, "unreadable": 0}
+        self._now = "starting"
+        self.work: Work | None = None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def tell(self, event: str, facts: dict[str, Any]) -> None:
+        line, lasting = self._said(event, facts)
+        if not line:
+            return
+        self._now = line
+        if lasting:
+            self._console.print(f"[dim]{time.monotonic() - self._began:6.1f}s[/] {line}", highlight=False)
+        if self._live:
+            self._live.update(self._block())
+
+    def _said(self, event: str, facts: dict[str, Any]) -> tuple[str, bool]:
+        """(line, whether it stays on the screen)."""
+        match event:
+            case "gathered":
+                return f"[bold]round {facts['round']}[/]: {facts['seeds']} seeds; {facts['why']}", True
+            case "batch":
+                return self._batch(facts)
+            case "frozen":
+                return f"  dataset {facts['dataset']}: {facts['rows']} lessons", True
+            case "training" if facts["event"] == "log" and "loss" in facts:
+                return f"  training: step {facts['step']}/{facts['steps']}, loss {facts['loss']:.3f}", False
+            case "training" if facts["event"] == "end":
+                return (
+                    f"  trained {facts.get('steps')} steps in {facts['seconds']:.0f}s, loss {facts.get('loss', 0):.3f}",
+                    True,
+                )
+            case "examining" if facts["event"] == "answered":
+                return f"  examining: {facts['done']}/{facts['of']} answers", False
+            case "examined":
+                who = "base" if facts["round"] == 0 else f"student of round {facts['round']}"
+                return f"  {who}: {facts['accuracy']:.1%} of {facts['n']} on {facts['exam']}", True
+            case "planned" if facts["stop"]:
+                return f"[bold]stop[/]: {facts['why']}", True
+        return "", False
+
+    def _batch(self, facts: dict[str, Any]) -> tuple[str, bool]:
+        for name in self._yield:
+            self._yield[name] += facts[name]
+        counts = ", ".join(f"{facts[name]} {name}" for name in ("written", *self._yield) if facts[name])
+        return f"  {facts['step']} {facts['batch']}/{facts['of']}: {counts or 'nothing to do'}", not self._live
+
+    def _block(self) -> Group:
+        spent = self.work.ledger.spent if self.work else {"calls": 0, "tokens": 0, "usd": 0.0}
+        counts = "  ".join(f"{name} {count:,}" for name, count in self._yield.items())
+        money = f"${spent['usd']:.4f}" if spent["usd"] else "price unknown"
+        seconds = time.monotonic() - self._began
+        paid = f"calls {spent['calls']:,.0f}  tokens {spent['tokens']:,.0f}  {money}  {seconds:.0f}s"
+        return Group(Text.from_markup(self._now), Text(f"  {counts}", style="dim"), Text(f"  {paid}", style="dim"))

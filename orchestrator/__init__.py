@@ -1,0 +1,1 @@
+"""What to do next, and how one stage is done. Knows agents and storage, never Prefect."""

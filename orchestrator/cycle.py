@@ -1,0 +1,152 @@
+"""The loop. Read `teach`; every call in it is a stage, and the order of the stages is the whole method.
+
+How a stage is carried out is its own business; how it is called, retried and shown is the caller's: `stage` runs it
+directly here, and as a Prefect task in `flows`.
+"""
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from agents.teacher import BudgetSpent
+from orchestrator import datasets, evaluation, planning, production, training
+from orchestrator.ledger import Ledger
+from orchestrator.machine import Machine, MachineError, prices, teachers_for
+from orchestrator.recipe import Recipe
+from orchestrator.work import Work
+from storage.records import Plan, Run, Student
+from storage.store import Store
+
+Stage = Callable[..., Awaitable[Any]]
+
+
+class AlreadyRunning(Exception):
+    """Another process is carrying out this run."""
+
+
+async def teach(work: Work, stage: Stage) -> Plan:
+    """Round after round until feedback says stop; the last plan says why."""
+    plan = planning.current_plan(work)
+    await stage("examine the base", examine_base, work)
+    while not plan.stop:
+        await stage(f"round {plan.round}: gather seeds", gather, work, plan)
+        for step in work.recipe.lessons:
+            await stage(f"round {plan.round}: {step.step}", produce, work, plan, step, stage)
+        dataset = await stage(f"round {plan.round}: freeze dataset", freeze, work, plan)
+        student = await stage(f"round {plan.round}: train student", train, work, plan, dataset)
+        await stage(f"round {plan.round}: examine student", examine, work, student)
+        plan = await stage(f"round {plan.round}: plan the next", plan_next, work, plan, student)
+    await stage("final examination", examine_finally, work)
+    return plan
+
+
+async def run_directly(_name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """A stage as a plain call."""
+    return await stage(*arguments)
+
+
+async def examine_base(work: Work) -> None:
+    base = training.base_student(work, work.recipe.training[-1])
+    await evaluation.examine(work, base, evaluation.exams_of(work.recipe, "probe"))
+
+
+async def gather(work: Work, plan: Plan) -> None:
+    work.tell("gathered", {"round": plan.round, "seeds": production.gather(work, plan), "why": plan.why})
+
+
+async def produce(work: Work, plan: Plan, step: Any, stage: Stage) -> None:
+    """Carry out one step, batch after batch; a batch is committed whole before the next begins."""
+    waiting = production.batches(work, plan, step)
+    for number, batch in enumerate(waiting, 1):
+        name = f"round {plan.round}: {step.step} {number}/{len(waiting)}"
+        facts = await stage(name, production.perform, work, plan, step, batch)
+        work.tell("batch", {"round": plan.round, "step": step.step, "batch": number, "of": len(waiting), **vars(facts)})
+
+
+async def freeze(work: Work, plan: Plan) -> dict[str, str]:
+    frozen = datasets.freeze(work, plan)
+    for name, key in frozen.items():
+        dataset = work.store.dataset(key)
+        work.tell("frozen", {"round": plan.round, "dataset": name, "rows": dataset.size if dataset else 0})
+    return frozen
+
+
+async def train(work: Work, plan: Plan, frozen: dict[str, str]) -> Student:
+    """The student of the last job: the one that is examined and that the next round goes on from."""
+    return (await training.train(work, plan, frozen))[-1]
+
+
+async def examine(work: Work, student: Student) -> None:
+    for card in await evaluation.examine(work, student, evaluation.exams_of(work.recipe, "probe")):
+        work.tell("examined", {"round": student.round, "exam": card.exam, "accuracy": card.accuracy, "n": card.n})
+
+
+async def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
+    following = planning.plan_next(work, plan, student)
+    work.tell("planned", {"round": following.round, "stop": following.stop, "why": following.why})
+    return following
+
+
+async def examine_finally(work: Work) -> None:
+    """Read the test exams, once: by the base and by the student that the probe liked best."""
+    tests = evaluation.exams_of(work.recipe, "test")
+    for student in (training.base_student(work, work.recipe.training[-1]), planning.best_student(work)):
+        for card in await evaluation.examine(work, student, tests):
+            work.tell("examined", {"round": student.round, "exam": card.exam, "accuracy": card.accuracy, "n": card.n})
+
+
+@asynccontextmanager
+async def open_work(
+    recipe: Recipe, machine: Machine, store: Store, runs: Path, **listening: Any
+) -> AsyncIterator[Work]:
+    """The run of this recipe, new or resumed, with its teachers ready. Raises AlreadyRunning, MachineError, SourceError."""
+    run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.resolved())
+    folder = run_folder(runs, run.key)
+    with _held(folder), _budget_noted(store, run):
+        ledger = Ledger(store, run.key, recipe.budget, prices(machine))
+        async with teachers_for(list(recipe.roles), machine, ledger, ledger) as teachers:
+            guarded = evaluation.guarded_keys(recipe)
+            yield Work(recipe, run, store, ledger, machine, folder, teachers, guarded, **listening)
+
+
+def run_folder(runs: Path, key: str) -> Path:
+    """`<runs>/<first twelve digits of the run's key>`."""
+    return runs / key.rpartition(":")[2][:12]
+
+
+@contextmanager
+def _budget_noted(store: Store, run: Run) -> Iterator[None]:
+    store.add(run)
+    store.end_run(run.key, "")
+    try:
+        yield
+    except BudgetSpent as error:
+        store.end_run(run.key, str(error))
+        raise
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """One process at a time carries out a run; the lock goes with the process, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise MachineError(f"cannot write to {folder}: {error.strerror}; choose another place with --home") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise AlreadyRunning(
+                f"process {lock.read().strip() or 'unknown'} is carrying out this run already; wait for it, or change "
+                "the recipe, e.g. --set seed=1, for a run of its own"
+            ) from error
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,56 @@
+"""Freezes the lessons of a round into hashed datasets."""
+
+from orchestrator.production import stream
+from orchestrator.recipe import DatasetSpec
+from orchestrator.work import Work
+from storage.records import Dataset, DatasetRow, Draft, Plan
+from storage.store import rows_digest
+
+
+class NoLessons(Exception):
+    """Nothing was accepted, so there is nothing to train on; the message counts why."""
+
+
+def freeze(work: Work, plan: Plan) -> dict[str, str]:
+    """Key of each dataset of the recipe, by name. Raises NoLessons."""
+    return {name: _freeze(work, plan, name, spec) for name, spec in work.recipe.datasets.items()}
+
+
+def _freeze(work: Work, plan: Plan, name: str, spec: DatasetSpec) -> str:
+    drafts = spec.mixture.arrange(_lessons(work, plan, spec), plan.round, work.recipe.seed)
+    if not drafts:
+        raise NoLessons(_why_empty(work, plan, name))
+    _refuse_exam_items(work, name, drafts)
+    contents = [spec.format.row(draft.fields) for draft in drafts]
+    rows = [
+        DatasetRow(dataset="", position=i, draft=draft.key, content=content)
+        for i, (draft, content) in enumerate(zip(drafts, contents, strict=True))
+    ]
+    facts = {"round": plan.round, "name": name, "format": spec.format.signature, "size": len(rows)}
+    dataset = Dataset.new(run=work.run.key, digest=rows_digest(rows), **facts)
+    for row in rows:
+        row.dataset = dataset.key
+    work.store.add(*rows)
+    work.store.add(dataset)  # last: a dataset that is there is whole
+    return dataset.key
+
+
+def _lessons(work: Work, plan: Plan, spec: DatasetSpec) -> list[Draft]:
+    rounds = range(1, plan.round + 1) if spec.rounds == "all" else [plan.round]
+    found = {m.key: m for number in rounds for name in spec.sources for m in stream(work, name, number)}
+    return [draft for draft in found.values() if isinstance(draft, Draft)]
+
+
+def _refuse_exam_items(work: Work, name: str, drafts: list[Draft]) -> None:
+    leaked = [draft for draft in drafts if draft.split_key in work.guarded]
+    if leaked:
+        raise ValueError(
+            f"dataset {name!r} would hold {len(leaked)} lessons on exam items, the first from step {leaked[0].step!r}; "
+            "lessons from `failures` must pass a generator that writes new items"
+        )
+
+
+def _why_empty(work: Work, plan: Plan, name: str) -> str:
+    causes = [f"{y.step}: {y.count} {y.outcome}, {y.reason}" for y in work.store.yields(work.run.key, plan.round)]
+    listed = "; ".join(causes[:6]) or "no draft was written"
+    return f"dataset {name!r} is empty in round {plan.round}: {listed}. `orchestrator show` has examples of each"

@@ -1,0 +1,115 @@
+"""Looks at a machine before a run does, and says what to do about what it finds."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from agents.teacher import EndpointTeacher, OpenPurse, TeacherUnavailable
+from orchestrator.machine import EMBEDDED, Machine, MachineError, load_machine, teachers_for
+from storage.store import StoreError, open_store
+
+FREE_BYTES = 2 << 30
+PACKAGES = ("prefect", "sqlmodel", "openai", "torch", "transformers", "peft", "trl")
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    do: str = ""
+
+
+def examine_machine(machine_file: Path | None, home: Path, store_url: str) -> list[Finding]:
+    checks: list[Callable[[], list[Finding]]] = [
+        _python,
+        _packages,
+        lambda: _disk(home),
+        lambda: _store(store_url),
+        _base,
+        lambda: _teachers(machine_file),
+    ]
+    return [finding for check in checks for finding in check()]
+
+
+def _python() -> list[Finding]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return [Finding("python", "ok" if fits else "fail", found, "" if fits else "use Python 3.11 to 3.13")]
+
+
+def _packages() -> list[Finding]:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return [Finding("packages", "fail", f"missing: {', '.join(missing)}", "run `make install`")]
+    return [Finding("packages", "ok", ", ".join(found))]
+
+
+def _disk(home: Path) -> list[Finding]:
+    there = next(path for path in (home, *home.resolve().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    state: Literal["ok", "warn"] = "ok" if free > FREE_BYTES else "warn"
+    return [Finding("disk", state, f"{free / 2**30:.1f} GiB free at {there}", "" if state == "ok" else "make room")]
+
+
+def _store(url: str) -> list[Finding]:
+    try:
+        with open_store(url) as store:
+            return [Finding("store", "ok", f"{store.place}, {len(store.runs())} runs")]
+    except StoreError as error:
+        return [Finding("store", "fail", str(error), "see the message")]
+
+
+def _base() -> list[Finding]:
+    weights = list(EMBEDDED.glob("*.safetensors"))
+    if weights:
+        return [
+            Finding("embedded student", "ok", f"{sum(w.stat().st_size for w in weights) / 2**20:.1f} MiB at {EMBEDDED}")
+        ]
+    return [Finding("embedded student", "fail", f"no weights at {EMBEDDED}", "install the package anew")]
+
+
+def _teachers(machine_file: Path | None) -> list[Finding]:
+    try:
+        machine = load_machine(machine_file)
+        roles = ["default", *machine.roles]
+        return asyncio.run(_ask_teachers(machine, roles))
+    except MachineError as error:
+        return [Finding("teachers", "fail", str(error), "see the message")]
+
+
+async def _ask_teachers(machine: Machine, roles: list[str]) -> list[Finding]:
+    async with teachers_for(roles, machine, _NoLog(), OpenPurse()) as teachers:
+        return [await _ask(role, teacher) for role, teacher in teachers.items()]
+
+
+async def _ask(role: str, teacher: EndpointTeacher) -> Finding:
+    try:
+        probe = await teacher.probe()
+    except TeacherUnavailable as error:
+        return Finding(f"teacher {role}", "fail", str(error), "see the message")
+    schema = "JSON schema" if probe.accepts_schema else "JSON by instruction"
+    return Finding(f"teacher {role}", "ok", f"{teacher.model} answers in {probe.latency_s * 1000:.0f} ms, {schema}")
+
+
+class _NoLog:
+    """A probe is no call of a run: nothing of it is kept."""
+
+    def call(self, key: str) -> None:
+        return None
+
+    def keep(self, call: object) -> None:
+        raise RuntimeError("a probe is not stored")
+
+    def read_as(self, key: str, outcome: object, reason: str) -> None:
+        raise RuntimeError("a probe is not stored")

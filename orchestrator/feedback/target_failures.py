@@ -1,0 +1,56 @@
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from agents.registry import register
+from orchestrator.kinds import Feedback
+from storage.records import Failure, Plan, Scorecard
+
+
+@register("target_failures")
+class TargetFailures(Feedback):
+    """Spends the next round on what the student failed: seeds in proportion to each skill's errors, and the failures themselves.
+
+    Stops when the rounds are done, when nothing failed, or when the last round gained less than `plateau`.
+    """
+
+    rounds: int = Field(default=2, ge=1)
+    seeds: int = Field(default=200, ge=0)
+    """New seeds of the sources for a later round, shared among skills by how much is failed in each."""
+    failures: int = Field(default=100, ge=1)
+    """Failures that lessons are written for, taken in turn from the skills that fail most."""
+    plateau: float = Field(default=0.0, ge=0)
+    """Gain in probe accuracy below which another round is not worth its price."""
+
+    def next_plan(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> Mapping[str, Any]:
+        if reason := self._reason_to_stop(plan, cards, failures):
+            return {"stop": True, "why": reason}
+        failed = Counter(failure.skill for failure in failures)
+        share = self.seeds / sum(failed.values())
+        quotas = {skill: round(count * share) for skill, count in failed.most_common()}
+        worst = ", ".join(f"{skill} ({count})" for skill, count in failed.most_common(3) if skill) or "all questions"
+        targets = _in_turn(failures, self.failures)
+        why = f"{len(failures)} probe answers were wrong, most in {worst}; {len(targets)} of them and their skills come next"
+        return {"quotas": quotas, "targets": targets, "stop": False, "why": why}
+
+    def _reason_to_stop(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> str:
+        if plan.round >= self.rounds:
+            return f"all {self.rounds} rounds are done"
+        if not failures:
+            return f"nothing failed in round {plan.round}"
+        gain = cards[-1].accuracy - cards[-2].accuracy if len(cards) > 1 else 1.0
+        if gain < self.plateau:
+            return f"round {plan.round} gained {gain:+.1%} on the probe, less than the {self.plateau:.1%} that pays"
+        return ""
+
+
+def _in_turn(failures: Sequence[Failure], count: int) -> list[str]:
+    """Keys of failures, one of each skill after another, the skills that fail most first."""
+    by_skill: dict[str, list[str]] = {}
+    for failure in sorted(failures, key=lambda failure: failure.key):
+        by_skill.setdefault(failure.skill, []).append(failure.key)
+    queues = sorted(by_skill.values(), key=len, reverse=True)
+    taken = [queue[i] for i in range(max(map(len, queues), default=0)) for queue in queues if i < len(queue)]
+    return taken[:count]

@@ -1,0 +1,37 @@
+"""Hands a run's products over: its datasets as files, and the adapter of the student that the probe liked best."""
+
+import json
+import shutil
+from pathlib import Path
+
+from orchestrator.planning import best_of
+from orchestrator.recipe import RecipeError
+from orchestrator.summary import recipe_of
+from storage.exports import export_dataset
+from storage.records import Run, Student
+from storage.store import Store
+
+
+def hand_over(store: Store, run: Run, folder: Path, to: Path) -> dict[str, str]:
+    """What was written where, by name. Raises RecipeError if the run has nothing to hand over yet."""
+    written = {
+        f"dataset {dataset.name} of round {dataset.round}": str(
+            export_dataset(store, dataset.key, to / f"{dataset.name}-round-{dataset.round}")
+        )
+        for dataset in store.datasets(run.key)
+    }
+    if not written:
+        raise RecipeError(f"run {run.key} has no dataset yet; carry it on with `orchestrator run {run.recipe_name}`")
+    student = best_of(store, run, recipe_of(run))
+    if student and student.adapter:
+        written["adapter"] = str(_copy_adapter(student, folder, to / "adapter"))
+    return written
+
+
+def _copy_adapter(student: Student, folder: Path, to: Path) -> Path:
+    shutil.copytree(folder / student.adapter, to, dirs_exist_ok=True)
+    facts = student.model_dump(
+        mode="json", include={"key", "base", "base_digest", "adapter_digest", "dataset", "settings"}
+    )
+    (to / "student.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return to

@@ -1,0 +1,1 @@
+"""What a training minimises. One component a file; the file's name is the name used in recipes."""

@@ -1,0 +1,255 @@
+"""From plan to judged drafts: gathers seeds, and carries out one step of the lessons on one batch of materials.
+
+A stage asks the store what is already done and does the rest, so a retry, a crash and a second run are the same case.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from agents.kinds import Critic, Generator, Judgement, Teacher, UnreadableReply, Verifier, Writing
+from orchestrator.recipe import FAILURES, AnyStep, Generate, Judge, Select, component_of
+from orchestrator.work import Work
+from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
+
+T = TypeVar("T")
+BATCH = 256
+SPLIT_GUARD = "split_guard"
+"""Judge that rejects a new item which belongs to an exam. It is always on; a recipe cannot remove it."""
+
+
+@dataclass(frozen=True)
+class Yield:
+    """What came of one batch."""
+
+    written: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unreadable: int = 0
+
+
+def gather(work: Work, plan: Plan) -> int:
+    """Put this round's seeds into the store; returns how many the round has."""
+    seeds = [*_source_seeds(work, plan), *_failure_seeds(work, plan)]
+    work.store.add(*seeds)
+    return len(seeds)
+
+
+def stream(work: Work, name: str, round_number: int) -> list[Seed | Draft]:
+    """The materials of a stream in one round: seeds, or the drafts that a step let through."""
+    if name == FAILURES or name in work.recipe.sources:
+        return list(work.store.seeds(work.run.key, name, round_number))
+    return [draft for step in work.recipe.lessons for draft in _let_through(work, step, name, round_number)]
+
+
+def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
+    """Keys of the materials that this step has still to do, in batches; a selection needs them all at once."""
+    materials = _materials(work, step, plan.round)
+    if isinstance(step, Generate):
+        written = {draft.parents[0] for draft in work.store.drafts(work.run.key, step.step, plan.round)}
+        open_keys = [m.key for m in materials if m.key not in written]
+    else:
+        judged = work.store.verdicts(work.run.key, step.step, plan.round)
+        open_keys = [m.key for m in materials if m.key not in judged]
+    if isinstance(step, Select):
+        return [[m.key for m in materials]] if open_keys else []
+    return [open_keys[i : i + BATCH] for i in range(0, len(open_keys), BATCH)]
+
+
+async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) -> Yield:
+    """Carry out one step on these materials and commit what came of it."""
+    wanted = set(keys)
+    materials = [m for m in _materials(work, step, plan.round) if m.key in wanted]
+    with work.ledger.spending_on(plan.round, step.step):
+        if isinstance(step, Generate):
+            return await _generate(work, plan, step, materials)
+        drafts = [m for m in materials if isinstance(m, Draft)]
+        if isinstance(step, Judge):
+            return await _judge(work, step, drafts)
+        return _select(work, plan, step, drafts)
+
+
+async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[Seed | Draft]) -> Yield:
+    asked = [(m, role, i) for m in materials for role in (step.role or [""]) for i in range(step.samples)]
+    written = await _together(_write(work, step, m, role, i) for m, role, i in asked)
+    drafts = [
+        _draft(work, plan, step, material, role, sample, writing)
+        for (material, role, sample), writings in zip(asked, written, strict=True)
+        for writing in writings or []
+    ]
+    leaks = [
+        _split_verdict(work, step, draft) for draft in drafts if step.generate.opens and draft.split_key in work.guarded
+    ]
+    work.store.add(*drafts, *leaks)
+    return Yield(written=len(drafts), rejected=len(leaks), unreadable=sum(w is None for w in written))
+
+
+async def _write(work: Work, step: Generate, material: Seed | Draft, role: str, sample: int) -> list[Writing] | None:
+    """None if the reply could not be read: its call says why, and nothing becomes of it."""
+    generator: Generator = step.generate
+    shown = step.shows or [name for name in generator.reads if name in material.fields]
+    visible = {name: material.fields[name] for name in shown if name in material.fields}
+    try:
+        return await generator.write(visible, _teacher(work, role), sample)
+    except UnreadableReply:
+        return None
+
+
+def _draft(
+    work: Work, plan: Plan, step: Generate, material: Seed | Draft, role: str, sample: int, writing: Writing
+) -> Draft:
+    generator: Generator = step.generate
+    fields = writing.fields if generator.opens else {**material.fields, **writing.fields}
+    source = next(iter(work.recipe.sources.values()))
+    split_key = source.split_key(fields) if generator.opens else material.split_key
+    model = work.teachers[role].model if role else ""
+    return Draft.new(
+        run=work.run.key,
+        round=plan.round,
+        step=step.step,
+        kind=generator.writes,
+        fields=fields,
+        parents=[material.key],
+        skill=material.skill,
+        split_key=split_key,
+        producer=f"{generator.signature} {model}".strip(),
+        call=writing.call,
+        sample=sample,
+    )
+
+
+def _split_verdict(work: Work, step: Generate, draft: Draft) -> Verdict:
+    return Verdict.new(
+        run=work.run.key,
+        draft=draft.key,
+        step=step.step,
+        judge=SPLIT_GUARD,
+        outcome=Outcome.REJECTED,
+        reason="belongs to an exam",
+        evidence={"split_key": draft.split_key},
+    )
+
+
+async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
+    judgements = await _together(_judgement(work, step, draft) for draft in drafts)
+    return _commit(work, step, drafts, judgements)
+
+
+async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement:
+    judge: Critic | Verifier = step.judge
+    if isinstance(judge, Verifier):
+        return judge.judge(draft)
+    try:
+        return await judge.judge(draft, _teacher(work, step.role or ""))
+    except UnreadableReply as error:
+        return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
+
+
+def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
+    earlier = [draft for number in range(1, plan.round) for draft in _let_through(work, step, step.to, number)]
+    return _commit(work, step, drafts, step.select.choose(drafts, earlier))
+
+
+def _commit(work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement]) -> Yield:
+    judge = component_of(step).signature
+    work.store.add(
+        *(
+            Verdict.new(run=work.run.key, draft=draft.key, step=step.step, judge=judge, **_as_fields(judgement))
+            for draft, judgement in zip(drafts, judgements, strict=True)
+        )
+    )
+    count = Counter(judgement.outcome for judgement in judgements)
+    return Yield(0, count[Outcome.ACCEPTED], count[Outcome.REJECTED], count[Outcome.UNREADABLE])
+
+
+def _as_fields(judgement: Judgement) -> dict[str, Any]:
+    return {name: getattr(judgement, name) for name in ("outcome", "reason", "score", "evidence", "call")}
+
+
+async def _together(waiting: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results in order; the first failure ends the others and is raised itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in waiting]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _teacher(work: Work, role: str) -> Teacher:
+    return work.teachers[role]
+
+
+def _materials(work: Work, step: AnyStep, round_number: int) -> list[Seed | Draft]:
+    found = {m.key: m for name in step.sources for m in stream(work, name, round_number)}
+    return [found[key] for key in sorted(found)]
+
+
+def _let_through(work: Work, step: AnyStep, name: str, round_number: int) -> list[Draft]:
+    """The drafts that one step puts into this stream."""
+    verdicts = work.store.verdicts(work.run.key, step.step, round_number)
+    if isinstance(step, Generate):
+        drafts = work.store.drafts(work.run.key, step.step, round_number) if step.to == name else []
+        return [draft for draft in drafts if draft.key not in verdicts]
+    outcome = Outcome.ACCEPTED if step.to == name else Outcome.REJECTED if step.rejected_to == name else None
+    keys = [key for key, verdict in verdicts.items() if verdict.outcome == outcome]
+    found = work.store.by_key(Draft, keys)
+    return [found[key] for key in sorted(keys)]
+
+
+def _source_seeds(work: Work, plan: Plan) -> list[Seed]:
+    return [
+        seed
+        for name, source in work.recipe.lesson_sources().items()
+        for skill in source.skills()
+        for seed in _draw(work, plan, name, skill, _quota(work, plan, skill))
+    ]
+
+
+def _quota(work: Work, plan: Plan, skill: str) -> int:
+    if plan.quotas:
+        return plan.quotas.get(skill, 0)
+    skills = sum(len(source.skills()) for source in work.recipe.lesson_sources().values())
+    return max(1, work.recipe.per_round // skills)
+
+
+def _draw(work: Work, plan: Plan, name: str, skill: str, quota: int) -> list[Seed]:
+    """The next `quota` materials that no earlier round has used."""
+    source = work.recipe.sources[name]
+    used = {s.origin for number in range(1, plan.round) for s in work.store.seeds(work.run.key, name, number)}
+    fresh = (m for m in source.materials("train", skill, work.recipe.seed) if m.origin not in used)
+    return [
+        Seed.new(
+            run=work.run.key,
+            round=plan.round,
+            stream=name,
+            kind=source.kind,
+            fields=material.fields,
+            skill=material.skill,
+            split_key=material.split_key,
+            origin=material.origin,
+        )
+        for material in islice(fresh, quota)
+    ]
+
+
+def _failure_seeds(work: Work, plan: Plan) -> list[Seed]:
+    failures = work.store.by_key(Failure, plan.targets)
+    attempts = work.store.by_key(Attempt, [failure.attempt for failure in failures.values()])
+    chosen = [attempts[failures[key].attempt] for key in plan.targets]
+    return [
+        Seed.new(
+            run=work.run.key,
+            round=plan.round,
+            stream=FAILURES,
+            kind="failure",
+            fields={"question": attempt.question, "gold": attempt.gold, "student_reply": attempt.reply},
+            skill=attempt.skill,
+            split_key=attempt.split_key,
+            origin=attempt.key,
+        )
+        for attempt in chosen
+    ]

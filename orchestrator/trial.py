@@ -1,0 +1,119 @@
+"""Applies one component to rows of a user's own, outside any run: how its author and a doubtful user see what it does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agents.kinds import Critic, Generator, Judgement, Selection, Teacher, UnreadableReply, Verifier
+from agents.registry import build, import_components
+from agents.teacher import OpenPurse
+from orchestrator.machine import load_machine, teachers_for
+from orchestrator.recipe import COMPONENT_PACKAGES
+from storage.records import Call, CallOutcome, Draft, Outcome
+
+ROLE = "teacher"
+
+
+class TrialError(Exception):
+    """The component or the rows cannot be used; the message says why."""
+
+
+class Memory:
+    """Keeps the calls of one trial, for as long as it lasts."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+
+    def call(self, key: str) -> Call | None:
+        return self._calls.get(key)
+
+    def keep(self, call: Call) -> None:
+        self._calls[call.key] = call
+
+    def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
+        self._calls[key].outcome, self._calls[key].reason = outcome, reason
+
+
+async def try_component(name: str, path: Path, edits: list[str], machine_file: Path | None) -> list[dict[str, Any]]:
+    """One dictionary a row: the verdict, or what was written. Raises TrialError, MachineError, TeacherUnavailable."""
+    component = _component(name, edits)
+    drafts = [_as_draft(row, i) for i, row in enumerate(_rows(path), 1)]
+    if isinstance(component, Selection):
+        return [_told(i, judgement) for i, judgement in enumerate(component.choose(drafts, []), 1)]
+    if isinstance(component, Verifier):
+        return [_told(i, _verified(component, draft)) for i, draft in enumerate(drafts, 1)]
+    async with teachers_for([ROLE], load_machine(machine_file), Memory(), OpenPurse()) as teachers:
+        return [await _asked(component, draft, i, teachers[ROLE]) for i, draft in enumerate(drafts, 1)]
+
+
+async def _asked(component: Critic | Generator, draft: Draft, number: int, teacher: Teacher) -> dict[str, Any]:
+    try:
+        if isinstance(component, Critic):
+            return _told(number, await component.judge(draft, teacher))
+        visible = {name: draft.fields[name] for name in component.reads if name in draft.fields}
+        return {"row": number, "written": [writing.fields for writing in await component.write(visible, teacher, 0)]}
+    except UnreadableReply as error:
+        return {"row": number, "outcome": str(Outcome.UNREADABLE), "reason": str(error)}
+    except KeyError as error:
+        raise TrialError(_lacking(component.use, number, error, draft)) from error
+
+
+def _verified(component: Verifier, draft: Draft) -> Judgement:
+    try:
+        return component.judge(draft)
+    except KeyError as error:
+        raise TrialError(_lacking(component.use, draft.sample, error, draft)) from error
+    except ValueError as error:
+        raise TrialError(f"row {draft.sample}: {error}") from error
+
+
+def _lacking(use: str, number: int, error: KeyError, draft: Draft) -> str:
+    return f"row {number} has no field {error}, which {use} reads; it has: {', '.join(draft.fields)}"
+
+
+def _told(number: int, judgement: Judgement) -> dict[str, Any]:
+    told = {"row": number, "outcome": str(judgement.outcome), "reason": judgement.reason, "score": judgement.score}
+    return {**told, **judgement.evidence} if judgement.evidence else told
+
+
+def _component(name: str, edits: list[str]) -> Any:
+    import_components(*COMPONENT_PACKAGES)
+    options: dict[str, Any] = {"use": name}
+    for edit in edits:
+        option, sign, value = edit.partition("=")
+        if not sign:
+            raise TrialError(f"cannot read the option {edit!r}; write it as name=value")
+        options[option] = yaml.safe_load(value)
+    try:
+        return build(options, Critic, Verifier, Selection, Generator)
+    except ValueError as error:
+        raise TrialError(str(error)) from error
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise TrialError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise TrialError(f"{path} is not JSON Lines in UTF-8: {error}") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise TrialError(
+            f"{path} holds no rows; expected one JSON object a line, e.g. question, gold, rationale, answer"
+        )
+    return rows
+
+
+def _as_draft(row: dict[str, Any], number: int) -> Draft:
+    return Draft.new(
+        run="trial",
+        round=0,
+        step="trial",
+        kind="row",
+        fields=row,
+        split_key=str(number),
+        producer="user",
+        sample=number,
+    )

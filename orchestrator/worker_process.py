@@ -1,0 +1,81 @@
+"""Starts the student worker on a job file and follows it to its end."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+POLL_S = 0.2
+
+
+class WorkerFailed(Exception):
+    """A student worker ended without a result, or with a cause that the job cannot get over."""
+
+
+async def carry_out(job: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The result of the job; one that is there already is taken as it is. Raises WorkerFailed."""
+    folder = Path(job["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    result_file, job_file = folder / "result.json", folder / "job.json"
+    if job_file.exists() and json.loads(job_file.read_text()) == job and (done := _result(result_file)) and done["ok"]:
+        return done
+    result_file.unlink(missing_ok=True)
+    job_file.write_text(json.dumps(job, indent=1), encoding="utf-8")
+    code = await _run(job_file, folder, on_event)
+    result = _result(result_file)
+    if result is None:
+        raise WorkerFailed(_ended_without_result(code, folder))
+    if not result["ok"]:
+        raise WorkerFailed(
+            f"{job['kind']} failed: {result['cause']}: {result['message']} (log: {folder / 'worker.log'})"
+        )
+    return result
+
+
+async def _run(job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]], None]) -> int:
+    events = folder / "events.jsonl"
+    seen = events.stat().st_size if events.exists() else 0
+    with (folder / "worker.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "orchestrator.student_worker", str(job_file), "--parent", str(os.getpid())),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            while process.returncode is None:
+                await asyncio.wait([asyncio.create_task(process.wait())], timeout=POLL_S)
+                seen = _pass_on(events, seen, on_event)
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                await process.wait()
+    return process.returncode or 0
+
+
+def _pass_on(events: Path, seen: int, on_event: Callable[[dict[str, Any]], None]) -> int:
+    if not events.exists():
+        return seen
+    with events.open("rb") as lines:
+        lines.seek(seen)
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            seen += len(line)
+            on_event(json.loads(line))
+    return seen
+
+
+def _result(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _ended_without_result(code: int, folder: Path) -> str:
+    how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    tail = " / ".join((folder / "worker.log").read_text(errors="replace").strip().splitlines()[-3:])
+    return f"the student worker {how} and left no result; run again to resume. Last words: {tail or 'none'} ({folder})"

@@ -1,0 +1,203 @@
+"""What a store can be asked about a run as a whole: its cost, its yields, its fingerprint, and whether it is intact."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Select, Table, case, func
+from sqlmodel import SQLModel, col, select
+
+from storage.lineage import PAGE, Lineage, rows_digest
+from storage.records import (
+    Attempt,
+    Call,
+    CallOutcome,
+    Dataset,
+    DatasetRow,
+    Draft,
+    Entry,
+    Failure,
+    Keyed,
+    Outcome,
+    Plan,
+    Run,
+    Scorecard,
+    Seed,
+    Student,
+    Verdict,
+    canonical_json,
+)
+
+INCIDENTAL = {"created_at", "latency_s", "attempts", "seconds", "metrics"}
+"""Columns that differ between two runs that do the same work."""
+
+KEYED: tuple[type[Keyed], ...] = (
+    Run, Seed, Draft, Verdict, Call, Dataset, Student, Attempt, Scorecard, Failure, Plan, Entry
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a run spent by its ledger."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float | None
+    """The sum of the known prices; None if there are calls and no price is known."""
+    unpriced: int
+    """Calls whose price is unknown."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StepYield:
+    """How many drafts of a step had one outcome for one reason."""
+
+    step: str
+    judge: str
+    outcome: Outcome
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class CallCount:
+    """How many calls of a stage asked one model and ended one way."""
+
+    stage: str
+    model: str
+    outcome: CallOutcome
+    count: int
+
+
+class Accounts(Lineage):
+    """The questions that sum up."""
+
+    def spending(self, run: str) -> Spending:
+        """What did this run spend?"""
+        with self.reading() as session:
+            return _spending(session.execute(select(*_sums()).where(Entry.run == run)).one())  # type: ignore[call-overload]
+
+    def spending_by_stage(self, run: str) -> dict[tuple[int, str], Spending]:
+        """What did each stage of each round spend? By round and stage."""
+        where = (Entry.round, Entry.stage)
+        statement = select(*where, *_sums()).where(Entry.run == run).group_by(*where)  # type: ignore[call-overload]
+        with self.reading() as session:
+            found = {(row[0], row[1]): _spending(row[2:]) for row in session.execute(statement)}
+        return dict(sorted(found.items()))
+
+    def calls_by_stage(self, run: str) -> list[CallCount]:
+        """Which models did each stage ask, and how did these calls end?"""
+        kinds = (Entry.stage, Call.model, Call.outcome)
+        statement = select(*kinds, func.count()).join(Call, col(Call.key) == Entry.subject)  # type: ignore[call-overload]
+        with self.reading() as session:
+            found = [CallCount(*row) for row in session.execute(statement.where(Entry.run == run).group_by(*kinds))]
+        return sorted(found, key=lambda c: (c.stage, c.model, c.outcome))
+
+    def yields(self, run: str, round: int | None = None) -> list[StepYield]:
+        """How many drafts did each judge accept, reject or fail to read, and why? Largest first."""
+        cause = (Verdict.step, Verdict.judge, Verdict.outcome, Verdict.reason)
+        statement = select(*cause, func.count()).where(Verdict.run == run)  # type: ignore[call-overload]
+        if round is not None:
+            statement = statement.join(Draft, col(Draft.key) == Verdict.draft).where(Draft.round == round)
+        with self.reading() as session:
+            found = [StepYield(*row) for row in session.execute(statement.group_by(*cause))]
+        return sorted(found, key=lambda y: (-y.count, y.step, y.judge, y.outcome, y.reason))
+
+    def call_outcomes(self, run: str) -> dict[str, int]:
+        """How did the calls end that this run entered in its ledger? By outcome."""
+        statement = select(Call.outcome, func.count()).where(_calls_of(run)).group_by(col(Call.outcome))
+        with self.reading() as session:
+            return {str(outcome): count for outcome, count in sorted(session.execute(statement).all())}
+
+    def fingerprint(self, run: str) -> str:
+        """Does another store hold the same work? Then its fingerprint is the same: time and effort do not count."""
+        digest = blake2b(digest_size=16)
+        with self.reading() as session:
+            for table, statement in _content_of(run):
+                for row in session.execute(statement, execution_options={"yield_per": PAGE}):
+                    digest.update(canonical_json([table, *row]) + b"\n")
+        return f"run:b2:{digest.hexdigest()}"
+
+    def verify(self) -> list[str]:
+        """Is every record what its key says, and every dataset what its digest says? Complaints, or nothing."""
+        return [*self._misfits(), *self._broken_datasets()]
+
+    def _misfits(self) -> Iterator[str]:
+        for model in KEYED:
+            for page in self._key_pages(model):
+                try:
+                    yield from _wrong_keys(self.by_key(model, page))
+                except ValueError:  # what cannot be decoded spoils its page: read that one by one
+                    for key in page:
+                        yield from self._misfit(model, key)
+
+    def _misfit(self, model: type[Keyed], key: str) -> Iterator[str]:
+        try:
+            yield from _wrong_keys(self.by_key(model, [key]))
+        except ValueError as error:
+            yield f"{model.__name__} {key} cannot be read: {error}."
+
+    def _key_pages(self, model: Any) -> Iterator[list[str]]:
+        page: list[str] = [""]
+        while page:
+            statement = select(model.key).where(model.key > page[-1]).order_by(model.key).limit(PAGE)
+            with self.reading() as session:
+                page = list(session.exec(statement))
+            yield page
+
+    def _broken_datasets(self) -> Iterator[str]:
+        with self.reading() as session:
+            datasets = list(session.exec(select(Dataset).order_by(Dataset.key)))
+        for dataset in datasets:
+            try:
+                digest = rows_digest(self.dataset_rows(dataset.key))
+            except ValueError as error:
+                yield f"Dataset {dataset.key}: a row cannot be read: {error}."
+                continue
+            if digest != dataset.digest:
+                yield f"Dataset {dataset.key} has the digest {dataset.digest}, but its rows have {digest}."
+
+
+def _sums() -> tuple[Any, ...]:
+    bought = col(Entry.subject).startswith("call:")
+    return (
+        func.sum(case((bought, 1), else_=0)),
+        func.sum(Entry.prompt_tokens),
+        func.sum(Entry.completion_tokens),
+        func.sum(Entry.usd),
+        func.sum(case((bought & col(Entry.usd).is_(None), 1), else_=0)),
+        func.sum(Entry.seconds),
+    )
+
+
+def _spending(sums: Any) -> Spending:
+    calls, prompt, completion, usd, unpriced, seconds = sums
+    known = usd if usd is not None or unpriced else 0.0
+    return Spending(calls or 0, prompt or 0, completion or 0, known, unpriced or 0, seconds or 0.0)
+
+
+def _wrong_keys(records: dict[str, Any]) -> Iterator[str]:
+    for key, record in records.items():
+        if record.derived_key() != key:
+            yield f"{type(record).__name__} {key} was changed: its content has the key {record.derived_key()}."
+
+
+def _calls_of(run: str) -> Any:
+    return col(Call.key).in_(select(Entry.subject).where(Entry.run == run))
+
+
+def _content_of(run: str) -> Iterator[tuple[str, Select[Any]]]:
+    """Per table, the columns that make up the work of a run, in the order of their keys."""
+    mine: dict[type[SQLModel], Any] = {
+        model: model.run == run  # type: ignore[attr-defined]
+        for model in (Seed, Draft, Verdict, Dataset, Student, Attempt, Scorecard, Failure, Plan, Entry)
+    }
+    mine |= {Run: Run.key == run, Call: _calls_of(run)}
+    mine[DatasetRow] = col(DatasetRow.dataset).in_(select(Dataset.key).where(Dataset.run == run))
+    for model, condition in sorted(mine.items(), key=lambda item: item[0].__name__):
+        table: Table = model.__table__  # type: ignore[attr-defined]
+        columns = [column for column in table.columns if column.name not in INCIDENTAL]
+        yield table.name, select(*columns).where(condition).order_by(*table.primary_key)  # type: ignore[call-overload]

@@ -1,0 +1,156 @@
+"""What a store can be asked about its records. Answers are detached from the store and come in a fixed order."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel, col, select
+
+from storage.engine import explained
+from storage.records import (
+    Attempt,
+    Call,
+    Dataset,
+    DatasetRow,
+    Draft,
+    Failure,
+    Plan,
+    Run,
+    Scorecard,
+    Seed,
+    Student,
+    Verdict,
+    canonical_json,
+)
+
+PAGE = 500
+
+R = TypeVar("R", bound=SQLModel)
+
+
+def rows_digest(rows: Iterable[DatasetRow]) -> str:
+    """The digest of a dataset with these rows, in this order: of their drafts and contents."""
+    digest = blake2b(digest_size=16)
+    for row in rows:
+        digest.update(canonical_json([row.draft, row.content]) + b"\n")
+    return f"rows:b2:{digest.hexdigest()}"
+
+
+class Lineage:
+    """The questions that read records as they were written."""
+
+    place: str
+    _engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one state of the store and ends here. Raises StoreError."""
+        with explained(self.place), Session(self._engine) as session:
+            yield session
+
+    def _get(self, model: type[R], key: str) -> R | None:
+        with self.reading() as session:
+            return session.get(model, key)
+
+    def _all(self, model: Any, *conditions: Any) -> list[Any]:
+        """Records by round and key. A condition that is None is left out."""
+        wanted = [condition for condition in conditions if condition is not None]
+        statement = select(model).where(*wanted).order_by(model.round, model.key)
+        with self.reading() as session:
+            return list(session.exec(statement))
+
+    def run(self, key: str) -> Run | None:
+        """Which run has this key?"""
+        return self._get(Run, key)
+
+    def runs(self) -> list[Run]:
+        """Which runs are there? Newest first."""
+        with self.reading() as session:
+            return list(session.exec(select(Run).order_by(col(Run.created_at).desc(), Run.key)))
+
+    def call(self, key: str) -> Call | None:
+        """Was this request already paid for, and what was the reply?"""
+        return self._get(Call, key)
+
+    def seeds(self, run: str, stream: str, round: int | None = None) -> list[Seed]:
+        """What did this stream give, in one round or in all?"""
+        return self._all(Seed, Seed.run == run, Seed.stream == stream, _at(Seed, round))
+
+    def drafts(self, run: str, step: str, round: int | None = None) -> list[Draft]:
+        """What did this step write, in one round or in all?"""
+        return self._all(Draft, Draft.run == run, Draft.step == step, _at(Draft, round))
+
+    def by_key(self, model: type[R], keys: Iterable[str]) -> dict[str, R]:
+        """Which records have these keys? In the order of the keys; unknown keys are left out."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, R] = {}
+        column = col(model.key)  # type: ignore[attr-defined]
+        with self.reading() as session:
+            for start in range(0, len(wanted), PAGE):
+                page = session.exec(select(model).where(column.in_(wanted[start : start + PAGE])))
+                found.update((record.key, record) for record in page)  # type: ignore[attr-defined]
+        return {key: found[key] for key in wanted if key in found}
+
+    def verdicts(self, run: str, step: str, round: int | None = None) -> dict[str, Verdict]:
+        """What did this step say of each draft? By draft; where judges changed, the latest verdict counts."""
+        statement = select(Verdict).where(Verdict.run == run, Verdict.step == step)
+        if round is not None:
+            statement = statement.join(Draft, col(Draft.key) == Verdict.draft).where(Draft.round == round)
+        with self.reading() as session:
+            found = session.exec(statement.order_by(Verdict.draft, col(Verdict.created_at), Verdict.key))
+            return {verdict.draft: verdict for verdict in found}
+
+    def plans(self, run: str) -> list[Plan]:
+        """What was planned for each round?"""
+        return self._all(Plan, Plan.run == run)
+
+    def latest_plan(self, run: str) -> Plan | None:
+        """What is planned for the newest round?"""
+        return (self.plans(run) or [None])[-1]
+
+    def datasets(self, run: str) -> list[Dataset]:
+        """Which datasets did this run freeze?"""
+        return self._all(Dataset, Dataset.run == run)
+
+    def dataset(self, key: str) -> Dataset | None:
+        """Which dataset has this key?"""
+        return self._get(Dataset, key)
+
+    def dataset_rows(self, key: str) -> Iterator[DatasetRow]:
+        """Which rows does a trainer read? In order, page by page; no transaction stays open between pages."""
+        after = -1
+        while True:
+            statement = select(DatasetRow).where(DatasetRow.dataset == key, DatasetRow.position > after)
+            with self.reading() as session:
+                page = list(session.exec(statement.order_by(col(DatasetRow.position)).limit(PAGE)))
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1].position
+
+    def students(self, run: str) -> list[Student]:
+        """Which students did this run train? By round and job."""
+        # Sorted here: the back ends do not agree on the order of names.
+        return sorted(self._all(Student, Student.run == run), key=lambda s: (s.round, s.job))
+
+    def student(self, key: str) -> Student | None:
+        """Which student has this key?"""
+        return self._get(Student, key)
+
+    def attempts(self, student: str, exam: str) -> list[Attempt]:
+        """What did this student answer in this exam?"""
+        return self._all(Attempt, Attempt.student == student, Attempt.exam == exam)
+
+    def scorecards(self, run: str) -> list[Scorecard]:
+        """How did the students of this run do? By round and exam."""
+        return sorted(self._all(Scorecard, Scorecard.run == run), key=lambda s: (s.round, s.exam))
+
+    def failures(self, run: str, round: int | None = None) -> list[Failure]:
+        """What went wrong, in one round or in all?"""
+        return self._all(Failure, Failure.run == run, _at(Failure, round))
+
+
+def _at(model: Any, round: int | None) -> Any:
+    return None if round is None else model.round == round

@@ -1,0 +1,371 @@
+"""The nouns, one word for one thing. This module is the project's glossary: each class says what its word means.
+
+Every record is keyed by its content (`content_key`), so adding one twice is adding it once. What a run pays for
+(`Call`) is shared by all runs; everything else belongs to the run that made it.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+import orjson
+from sqlalchemy import JSON, DateTime, Index, Text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {  # migrations and ON CONFLICT need constraints with names
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def canonical_json(content: Any) -> bytes:
+    """The one spelling of a JSON value: sorted keys, no spaces, UTF-8. Part of the contract of every key."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def content_key(kind: str, content: Any) -> str:
+    """`kind:b2:<32 hex digits>`, a BLAKE2b hash of kind and canonical JSON."""
+    digest = hashlib.blake2b(canonical_json([kind, content]), digest_size=16).hexdigest()
+    return f"{kind}:b2:{digest}"
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """UTC and aware on both back ends: SQLite drops time zones, PostgreSQL answers in the server's. Naive means UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value and value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
+
+    process_result_value = process_bind_param
+
+
+class Word(TypeDecorator[StrEnum]):
+    """One word of a closed list, stored as text: a native PostgreSQL enum is awkward to extend."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return None if value is None else str(self.words(value))
+
+    def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:
+        return None if value is None else self.words(value)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _json(default: Any) -> Any:
+    # Not JSONB: it turns 1e16 into an integer and -0.0 into 0, and a key must follow from what comes back.
+    return Field(default_factory=default, sa_type=JSON)
+
+
+def _text(default: Any = ...) -> Any:
+    return Field(default, sa_type=Text)
+
+
+def _when() -> Any:
+    return Field(default_factory=utc_now, sa_type=UTCDateTime)  # type: ignore[call-overload]
+
+
+class Keyed(SQLModel):
+    """A record whose key follows from some of its fields, so that the same content has the same key for ever."""
+
+    identity: ClassVar[tuple[str, ...]]
+    """The fields that make the key."""
+
+    @classmethod
+    def new(cls, **fields: Any) -> Self:
+        """A validated record with its key. Raises pydantic.ValidationError: a table class does not validate itself."""
+        record = cls.model_validate({**fields, "key": ""})
+        record.key = record.derived_key()  # type: ignore[attr-defined]
+        return record
+
+    def derived_key(self) -> str:
+        return content_key(type(self).__name__.lower(), [getattr(self, name) for name in self.identity])
+
+
+class Outcome(StrEnum):
+    """What one judge said of one draft."""
+
+    ACCEPTED = "accepted"
+    """The draft passed."""
+    REJECTED = "rejected"
+    """The draft failed, and the reason says why."""
+    UNREADABLE = "unreadable"
+    """The judge's reply could not be read: the judge's error, never a score of the draft."""
+
+
+class CallOutcome(StrEnum):
+    """How one request to a model ended."""
+
+    ANSWERED = "answered"
+    """A reply arrived; nobody has read it yet."""
+    READ = "read"
+    """The reply was understood."""
+    UNREADABLE = "unreadable"
+    """The reply does not have the form that was asked for."""
+    REFUSED = "refused"
+    """The model declined, or a content filter stopped it."""
+    TRUNCATED = "truncated"
+    """The reply ended at the token limit."""
+
+
+class Run(Keyed, table=True):
+    """One recipe being carried out. Same recipe digest, same run: it resumes."""
+
+    identity = ("recipe_digest",)
+
+    key: str = Field(primary_key=True)
+    recipe_name: str
+    recipe_digest: str = Field(index=True)
+    recipe: dict[str, Any] = _json(dict)
+    """The resolved recipe, all defaults filled."""
+    ended: str = _text("")
+    """Why the run ended; empty while it is going on or was interrupted."""
+    created_at: datetime = _when()
+
+
+class Seed(Keyed, table=True):
+    """What a lesson starts from: a question, a document chunk, an event, a rule, a topic, or a failure."""
+
+    identity = ("run", "round", "stream", "kind", "fields", "split_key")
+
+    __table_args__ = (Index("ix_seed_run_round", "run", "round"),)
+
+    key: str = Field(primary_key=True)
+    run: str
+    round: int
+    stream: str
+    kind: str
+    fields: dict[str, Any] = _json(dict)
+    skill: str = ""
+    split_key: str
+    """What must not cross train, probe and test: a question, a document, a head."""
+    origin: str = ""
+    """Where it came from: file and line, item of the world, or the attempt that failed."""
+    created_at: datetime = _when()
+
+
+class Draft(Keyed, table=True):
+    """A text object that a generator wrote: question, solution, triple, program, dialogue, fact, pair…"""
+
+    identity = ("run", "step", "producer", "kind", "fields", "parents", "sample")
+
+    __table_args__ = (Index("ix_draft_run_step_round", "run", "step", "round"),)
+
+    key: str = Field(primary_key=True)
+    run: str
+    round: int
+    step: str
+    kind: str
+    fields: dict[str, Any] = _json(dict)
+    parents: list[str] = _json(list)
+    skill: str = ""
+    language: str = "en"
+    split_key: str
+    producer: str
+    """Component and revision that wrote it, and the model that was asked."""
+    call: str | None = Field(default=None, index=True)
+    sample: int = 0
+    created_at: datetime = _when()
+
+
+class Verdict(Keyed, table=True):
+    """What one critic, verifier or selection said of one draft. Filters never delete; they write verdicts."""
+
+    identity = ("draft", "step", "judge")
+
+    __table_args__ = (Index("ix_verdict_run_step", "run", "step"),)
+
+    key: str = Field(primary_key=True)
+    run: str
+    draft: str = Field(index=True)
+    step: str
+    judge: str
+    outcome: Outcome = Field(sa_type=Word(Outcome))  # type: ignore[call-overload]
+    score: float | None = None
+    reason: str = _text("")
+    evidence: dict[str, Any] = _json(dict)
+    call: str | None = None
+    created_at: datetime = _when()
+
+
+class Call(Keyed, table=True):
+    """One request to a model and its raw reply, stored before anyone parses it. Keyed by the request: never bought twice."""
+
+    identity = ("model", "request")
+
+    key: str = Field(primary_key=True)
+    model: str
+    request: dict[str, Any] = _json(dict)
+    reply: dict[str, Any] = _json(dict)
+    outcome: CallOutcome = Field(default=CallOutcome.ANSWERED, sa_type=Word(CallOutcome))  # type: ignore[call-overload]
+    reason: str = _text("")
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float | None = None
+    """None where no price is known; unknown is never guessed."""
+    attempts: int = 1
+    latency_s: float = 0.0
+    created_at: datetime = _when()
+
+
+class Dataset(Keyed, table=True):
+    """A frozen, hashed list of drafts, with the rows that a trainer reads."""
+
+    identity = ("run", "round", "name", "format", "digest")
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    name: str
+    format: str
+    digest: str
+    """Hash of its rows, in order."""
+    size: int
+    created_at: datetime = _when()
+
+
+class DatasetRow(SQLModel, table=True):
+    """One draft's place in one dataset."""
+
+    dataset: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    draft: str = Field(index=True)
+    content: dict[str, Any] = _json(dict)
+    """The row as the trainer reads it, e.g. prompt and completion."""
+
+
+class Student(Keyed, table=True):
+    """A base with an adapter, and the dataset, settings and parent that made it."""
+
+    identity = ("run", "round", "job", "base_digest", "dataset", "parent", "settings")
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    job: str
+    base: str
+    base_digest: str
+    adapter: str = ""
+    """Folder of the adapter, relative to the run's folder; empty for the untouched base."""
+    adapter_digest: str = ""
+    dataset: str = ""
+    parent: str = ""
+    settings: dict[str, Any] = _json(dict)
+    metrics: dict[str, Any] = _json(dict)
+    created_at: datetime = _when()
+
+
+class Attempt(Keyed, table=True):
+    """One student's whole answer to one exam item, with its verdict."""
+
+    identity = ("student", "exam", "question")
+
+    __table_args__ = (Index("ix_attempt_student_exam", "student", "exam"),)
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    student: str
+    exam: str
+    question: str = _text()
+    gold: str = _text()
+    reply: str = _text()
+    answer: str | None = _text(None)
+    """The final answer read from the reply; None if it has none."""
+    right: bool
+    skill: str = ""
+    split_key: str
+    tokens: int = 0
+    created_at: datetime = _when()
+
+
+class Scorecard(Keyed, table=True):
+    """How one student did in one exam, with 95 % intervals."""
+
+    identity = ("student", "exam")
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    student: str
+    exam: str
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    skills: dict[str, dict[str, float]] = _json(dict)
+    """Per skill: n, accuracy, low, high."""
+    created_at: datetime = _when()
+
+
+class Failure(Keyed, table=True):
+    """An attempt that went wrong, with the cluster it belongs to."""
+
+    identity = ("attempt",)
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    attempt: str
+    cluster: str
+    skill: str = ""
+    cause: str = ""
+    created_at: datetime = _when()
+
+
+class Plan(Keyed, table=True):
+    """What the next round will do and why; or why the run stops."""
+
+    identity = ("run", "round")
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    quotas: dict[str, int] = _json(dict)
+    """How many seeds of each skill the sources give; empty means: as the recipe says."""
+    targets: list[str] = _json(list)
+    """Failures that the round's lessons are written for."""
+    stop: bool = False
+    why: str = _text("")
+    """One sentence that a person can read."""
+    created_at: datetime = _when()
+
+
+class Entry(Keyed, table=True):
+    """One line of the ledger: what a run spent on a call, a training or an exam."""
+
+    identity = ("run", "stage", "subject")
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    round: int
+    stage: str
+    subject: str
+    """Key of the call, student or exam that was paid for."""
+    usd: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    created_at: datetime = _when()
+
+
+Record = (
+    Run | Seed | Draft | Verdict | Call | Dataset | DatasetRow | Student | Attempt | Scorecard | Failure | Plan | Entry
+)

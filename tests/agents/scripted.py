@@ -1,0 +1,153 @@
+"""An endpoint with a script, a log and a purse that remember what they were told, and a teacher between them."""
+
+import asyncio
+import json
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from agents.teacher import BudgetSpent, Endpoint, EndpointTeacher, OpenPurse, Patience, Reservation, TeacherUnavailable
+from storage.records import Call, CallOutcome
+
+KEY = "sk-very-secret-0123456789"
+QUICK = Patience(attempts=3, first_wait_s=0.01, longest_wait_s=0.02, rate_limit_s=3.0)
+HTML = "<!DOCTYPE html><html><body>Welcome</body></html>"
+NO_SCHEMA = {"error": {"message": "response_format json_schema is not supported"}}
+
+
+class Answer(BaseModel):
+    answer: int
+
+
+class Scripted:
+    """One answer per request, in order; the last one again and again."""
+
+    def __init__(self, *answers: tuple[int, Any] | tuple[int, Any, dict[str, str]], delay_s: float = 0.0) -> None:
+        self.answers = list(answers)
+        self.delay_s = delay_s
+        self.bodies: list[dict[str, Any]] = []
+        self.heads: list[str] = []
+        self.base_url = ""
+        self.handling: set[asyncio.Task[None] | None] = set()
+        self.most_at_once = 0
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.handling.add(task := asyncio.current_task())
+        self.most_at_once = max(self.most_at_once, len(self.handling))
+        try:
+            await self.handle(reader, writer)
+        finally:
+            self.handling.discard(task)
+            writer.close()
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(line for line in head.lower().splitlines() if line.startswith("content-length")).split(":")[1]
+        self.heads.append(head)
+        self.bodies.append(json.loads(await reader.readexactly(int(length))))
+        status, body, *headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        await asyncio.sleep(self.delay_s)
+        writer.write(_http(status, body, headers[0] if headers else {}))
+        await writer.drain()
+
+
+def _http(status: int, body: Any, headers: dict[str, str]) -> bytes:
+    content = (body if isinstance(body, str) else json.dumps(body)).encode()
+    kind = "text/html" if isinstance(body, str) else "application/json"
+    lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(content)}", "connection: close"]
+    return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode() + content
+
+
+@asynccontextmanager
+async def serving(*answers: Any, delay_s: float = 0.0) -> AsyncIterator[Scripted]:
+    script = Scripted(*answers, delay_s=delay_s)
+    server = await asyncio.start_server(script.accept, "127.0.0.1", 0)
+    script.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with server:
+        yield script
+        # A caller that gave up has left its request behind.
+        left = [task for task in script.handling if task]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+def said(content: Any, *, finish: str = "stop", refusal: str | None = None, **usage: Any) -> tuple[int, dict[str, Any]]:
+    text = content if isinstance(content, str) else json.dumps(content)
+    message = {"role": "assistant", "content": text, "refusal": refusal, "reasoning": "I thought."}
+    counted = {"prompt_tokens": 100, "completion_tokens": 20, **usage}
+    return 200, {
+        "model": "m-2024",
+        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+        "usage": counted,
+    }
+
+
+GOOD = said({"answer": 4})
+
+
+class MemoryLog:
+    """Stores copies, as a database would, and remembers in which order it was told what."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.events: list[tuple[str, ...]] = []
+
+    def call(self, key: str) -> Call | None:
+        stored = self.calls.get(key)
+        return Call(**stored) if stored else None
+
+    def keep(self, call: Call) -> None:
+        self.calls[call.key] = json.loads(json.dumps(call.model_dump(), default=str))
+        self.events.append(("keep", call.key))
+
+    def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
+        self.calls[key].update(outcome=outcome, reason=reason)
+        self.events.append(("read_as", outcome))
+
+    def outcomes(self) -> list[str]:
+        return [call["outcome"] for call in self.calls.values()]
+
+
+class CountingPurse(OpenPurse):
+    def __init__(self, cap: int | None = None) -> None:
+        self.cap = cap
+        self.events: list[str] = []
+
+    def reserve(self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int) -> Reservation:
+        if self.cap is not None and request_tokens_upper_bound + completion_upper_bound > self.cap:
+            raise BudgetSpent("no money left")
+        self.events.append("reserve")
+        return super().reserve(model, request_tokens_upper_bound, completion_upper_bound)
+
+    def settle(self, reservation: Reservation, call: Call) -> None:
+        assert reservation.prompt_tokens >= call.prompt_tokens
+        self.events.append("settle")
+
+    def release(self, reservation: Reservation) -> None:
+        super().release(reservation)
+        self.events.append("release")
+
+
+def teach(server: Scripted | str, log: MemoryLog | None = None, purse: Any = None, **options: Any) -> EndpointTeacher:
+    base_url = server if isinstance(server, str) else server.base_url
+    endpoint = Endpoint(**{"base_url": base_url, "model": "m", "api_key": KEY, "key_env": "MY_KEY", **options})
+    return EndpointTeacher(endpoint, log or MemoryLog(), purse or OpenPurse(), patience=QUICK)
+
+
+async def unavailable(server: Scripted | str, **options: Any) -> str:
+    """The message of the TeacherUnavailable that asking raises."""
+    log, purse = MemoryLog(), CountingPurse()
+    teacher = teach(server, log, purse, **options)
+    with pytest.raises(TeacherUnavailable) as caught:
+        await teacher.ask("2+2?", Answer)
+    await teacher.aclose()
+    assert not log.calls
+    assert purse.events == ["reserve", "release"]
+    shown = "".join(traceback.format_exception(caught.value))
+    assert KEY not in shown + repr(caught.value)
+    return str(caught.value)
