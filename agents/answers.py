@@ -23,7 +23,7 @@ _MARKS = (
     re.compile(r"\banswer[*_]*[ \t]*:[*_]*[ \t]*\n\s*(\S.*)(?=\s*\Z)", re.I),
     re.compile(r"(?<!if )(?<!if the )(?<!whether the )\banswer is\b:?" + _SENTENCE_REST, re.I | re.M),
 )
-_BOX = re.compile(r"\\f?boxed\s*\{")
+_BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*)?(?<!\\)[{}]")
 
 
 def final_answer(text: str) -> str | None:
@@ -37,13 +37,12 @@ def final_answer(text: str) -> str | None:
 
 
 def _boxes(text: str) -> Iterator[tuple[int, str]]:
-    for opening in _BOX.finditer(text):
-        depth = 1
-        for end in range(opening.end(), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            if depth == 0:
-                yield opening.end(), text[opening.end() : end]
-                break
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0].endswith("{"):
+            opened.append(brace.end() if brace["box"] else -1)
+        elif opened and (start := opened.pop()) >= 0:
+            yield start, text[start : brace.start()]
 
 
 def _stripped(content: str) -> str:
@@ -227,7 +226,7 @@ def _quantity(plain: str) -> _Quantity | None:
     if not found or _DENIAL.search(text) or re.match(r"[0-9]+\. ", text):
         return None
     last = found[-1]
-    claimed = [match for match in found if _CLAIM.search(text[: match.start()])]
+    claimed = [match for match in found if _CLAIM.search(text, max(0, match.start() - 50), match.start())]
     if len(found) > 1 and claimed != [last]:
         return None
     before = _CLAIM.sub("", text[: last.start()])
@@ -295,16 +294,20 @@ def same_answer(given: str | None, gold: str) -> bool:
     given, gold = plain_text(given or ""), plain_text(gold)
     if not given or not gold:
         return False
+    (letter, said), (gold_letter, expected) = _option(given), _option(gold)
+    if letter and gold_letter and (letter != gold_letter or not said or not expected):
+        return letter == gold_letter
+    return _same_content(said, expected)
+
+
+def _same_content(given: str, gold: str) -> bool:
     if _normal(given) == _normal(gold):
         return True
-    option, gold_option = _option(given), _option(gold)
-    if option or gold_option:
-        return _same_option(option or ("", given), gold_option or ("", gold))
     if _normal(gold) in _TRUTH:
         return _truth(given) is _TRUTH[_normal(gold)]
-    expected, said = _quantity(gold), _quantity(given)
+    said, expected = _quantity(given), _quantity(gold)
     # "Apollo 11" is a name: only a gold answer that opens with its number is a number.
-    return bool(expected and expected.leads and said and _same_quantity(said, expected))
+    return bool(said and expected and expected.leads and _same_quantity(said, expected))
 
 
 def _normal(text: str) -> str:
@@ -312,15 +315,10 @@ def _normal(text: str) -> str:
     return " ".join([word for word in words if word not in ("a", "an", "the")] or words)
 
 
-def _option(text: str) -> tuple[str, str] | None:
+def _option(text: str) -> tuple[str, str]:
+    """The letter of an option and the text after it; no letter if there is none."""
     found = _OPTION.fullmatch(text)
-    return ((found[1] or found[2]).upper(), found[3]) if found else None
-
-
-def _same_option(given: tuple[str, str], gold: tuple[str, str]) -> bool:
-    """Letters agree where both are given, and so do the texts; one letter without text is enough for the other's."""
-    letters, texts = {given[0], gold[0]} - {""}, [text for text in (given[1], gold[1]) if text]
-    return len(letters) == 1 and (same_answer(*texts) if len(texts) == 2 else "" not in (given[0], gold[0]))
+    return ((found[1] or found[2]).upper(), found[3]) if found else ("", text)
 
 
 def _truth(text: str) -> bool | None:

@@ -66,13 +66,15 @@ class _Value(NamedTuple):
     decimals: int | None = None  # as written; None for a computed value
 
 
+_MOST_BITS = 10_000  # Python writes no longer numbers
 _NOTHING = _Token("", " ", 0, 0)
 _WHOLE_IN_PERCENT = _Value(Fraction(1), percent=True, decimals=2)
 # A word ends an expression: so does a number with letters (2x, 3rd), odd commas, leading zeros (0730) or no end to it.
 _TOKEN = re.compile(
-    r"""(?P<number>(?:[1-9]\d{0,9}\ \d{1,9}/\d{1,9}|\d{1,3}(?:,\d{3}){1,99}(?:\.\d{1,300})?
+    r"""(?P<number>(?:[1-9]\d{0,9}\ \d{1,9}/[1-9]\d{0,8}|\d{1,3}(?:,\d{3}){1,99}(?:\.\d{1,300})?
                      |\d{0,300}\.\d{1,300}|[1-9]\d{0,299}|0)(?![\w√π]|,\d|\.\d))
       |(?P<operator>[-+*/^()%]|(?<![<>!=])=(?![=>])|\bof\b)
+      |(?P<variable>[A-Zb-z](?![\w']))
       |(?P<word>[\d.,]*[^\W\d_][\w']*|[\d,.]*\d)
       |(?P<mark>\0)
       |(?P<other>[^\s$€£])""",
@@ -83,7 +85,7 @@ _LATEX_FRACTION = re.compile(r"(?<!\d)(?<!\d\ )\\[dtc]?frac\s*\{([^{}]*)\}\s*\{(
 _COUNT = r"\d[\d,.]*\ ?%?"
 _SAME_UNIT = re.compile(
     rf"""(?<![\d.,]){_COUNT}\ (?P<unit>[A-Za-z]{{2,}}?)(?:e?s)?\b
-    (?:\ ?[-+]\ ?{_COUNT}\ (?P=unit)(?:e?s)?\b | \ ?[*/xX]\ ?{_COUNT}(?=\ ?[-+*/xX=]))+
+    (?:\ ?[-+]\ ?{_COUNT}\ (?P=unit)(?:e?s)?\b | \ ?[*/xX]\ ?{_COUNT}(?=\ ?[-+*/xX=])){{1,20}}
     \ ?=\ ?\0?{_COUNT}\ (?P=unit)(?:e?s)?\b""",
     re.X,
 )
@@ -92,18 +94,13 @@ _SAME_UNIT = re.compile(
 def _arithmetic(text: str) -> str:
     """Plain text in which every way to write an operation is one of + - * / ^ ( )."""
     text = _LATEX_FRACTION.sub(r"((\1)/(\2))", text)
-    text = re.sub(r"\\div(?![a-z])|÷", "/", text).replace("**", "^").replace("&=", "=")
-    text = _SAME_UNIT.sub(_without_unit, plain_text(text).replace("·", "*"))
+    text = re.sub(r"\\div(?![a-z])|÷", "/", text).replace("**", "^").replace("&=", "=").replace("·", "*")
+    text = _SAME_UNIT.sub(lambda same: re.sub(rf" {same['unit']}(?:e?s)?\b", "", same[0]), plain_text(text))
     return re.sub(r"(?<=[\d)%])\s*[xX]\s*(?=[$€£]?\s?[\d.(])", "*", text)
 
 
-def _without_unit(same_unit: re.Match[str]) -> str:
-    return re.sub(rf" {same_unit['unit']}(?:e?s)?\b", "", same_unit[0])
-
-
 def _tokens(text: str) -> list[_Token]:
-    found = ((match.lastgroup or "", match) for match in _TOKEN.finditer(text))
-    return [_Token(kind, match[0], match.start(), match.end()) for kind, match in found]
+    return [_Token(found.lastgroup or "", found[0], *found.span()) for found in _TOKEN.finditer(text)]
 
 
 def _sum(tokens: list[_Token], at: int) -> tuple[_Value, int] | None:
@@ -148,8 +145,7 @@ def _power(tokens: list[_Token], at: int) -> tuple[_Value, int] | None:
     if base is None or base[1] >= len(tokens) or tokens[base[1]].text != "^":
         return base
     exponent = _operand(tokens, base[1] + 1)
-    # No rationale computes higher powers, and they would fill the memory.
-    if exponent is None or exponent[0].amount not in range(13):
+    if exponent is None or exponent[0].amount not in range(13) or _bits(base[0].amount) > _MOST_BITS // 13:
         return None
     return _Value(base[0].amount ** int(exponent[0].amount)), exponent[1]
 
@@ -174,24 +170,33 @@ def _operand(tokens: list[_Token], at: int) -> tuple[_Value, int] | None:
 def _literal(text: str) -> _Value:
     if " " in text:
         whole, fraction = text.split()
-        top, bottom = fraction.split("/")
-        return _Value(int(whole) + Fraction(int(top), int(bottom)))
+        return _Value(int(whole) + Fraction(fraction))
     return _Value(Fraction(text.replace(",", "")), decimals=len(text.partition(".")[2]))
+
+
+def _longest(tokens: list[_Token]) -> tuple[_Value, int] | None:
+    """The sum that tokens begin with; none in the endless sums, powers and parentheses of a model that has lost its way."""
+    read = _sum(tokens, 0) if sum(token.text == "(" for token in tokens) < 40 else None
+    return read if read and _bits(read[0].amount) < _MOST_BITS else None
+
+
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
 
 
 def _whole(tokens: list[_Token]) -> _Value | None:
     """The value of tokens that are one expression from end to end."""
-    read = _sum(tokens, 0)
+    read = _longest(tokens)
     return read[0] if read and read[1] == len(tokens) else None
 
 
-def _computes(tokens: list[_Token]) -> bool:
-    return sum(token.kind == "number" for token in tokens) > 1
+def _computed(tokens: list[_Token]) -> _Value | None:
+    return _whole(tokens) if sum(token.kind == "number" for token in tokens) > 1 else None
 
 
 def _claims(actual: _Value, right: list[_Token], value: _Value) -> bool:
     """A run-on, `3 + 4 = 7 * 2 = 14`, claims 7 and goes on from it: untidy, but every sum in it is right."""
-    starts = [_whole(right[:end]) for end in range(1, len(right))]
+    starts = [_whole(right[:end]) for end in range(1, min(len(right), 8))]
     return any(_is_claimed(actual, claimed) for claimed in [value, *starts] if claimed)
 
 
@@ -252,25 +257,26 @@ def _opening(term: list[_Token], before: list[_Token]) -> list[_Token]:
     term = [token for token in term if token.kind != "mark"]
     if term and before and term[0].text == "of":
         term = term[1:]
-    while sum((token.text == "(") - (token.text == ")") for token in term) > 0 and term[0].text == "(":
-        term = term[1:]
+    unclosed = sum((token.text == "(") - (token.text == ")") for token in term)
+    while unclosed > 0 and term[0].text == "(":
+        term, unclosed = term[1:], unclosed - 1
     if len(term) < 2 or (term[0].kind == "operator" and term[0].text not in ("-", "(")):
         return []
     touches = bool(before) and previous.end == term[0].start
-    if touches and (previous.kind == "word" or previous.text in "√π°!|"):
-        return []
+    glued = touches and (previous.kind in ("word", "variable") or previous.text in "√π°!|")
     # A minus is a sign only if it leans on its number.
-    is_sign = term[0].end == term[1].start and not touches
-    return [] if _opens_more(earlier, previous) or (term[0].text == "-" and not is_sign) else term
+    subtracts = term[0].text == "-" and (touches or term[0].end != term[1].start)
+    return [] if glued or subtracts or _opens_more(earlier, previous) else term
 
 
 def _opens_more(earlier: _Token, previous: _Token) -> bool:
-    """So do `from 5 and`, `divided by`, `5:`, `14,`, `twice` and `boys x` just before an expression."""
+    """Whether two tokens do so: `from 5 and`, `divided by`, `5:`, `14,`, `twice`, `boys x`."""
     if previous.kind == "word":
         joins = previous.text in ("and", "by", "from", "to")
         joined = earlier.kind == "number" or earlier.text.lower().startswith(("divi", "multipl"))
-        return (joins and joined) or bool(_OPENS_MORE.fullmatch(previous.text)) or _is_letter(previous)
-    return earlier.kind == "operator" or (earlier.kind == "number" and previous.text in (",", ":"))
+        return (joins and joined) or bool(_OPENS_MORE.fullmatch(previous.text))
+    goes_on = earlier.text in tuple("+-*/^") or (earlier.kind == "number" and previous.text in (",", ":"))
+    return goes_on or previous.kind == "variable"
 
 
 def _text_step(left: list[_Token], right: list[_Token], after: list[_Token] | None, text: str) -> _Step | None:
@@ -278,8 +284,8 @@ def _text_step(left: list[_Token], right: list[_Token], after: list[_Token] | No
     if not right or right[0].kind == "mark":
         return None
     left = [token for token in left if token.kind != "mark"]
-    actual, claimed = _whole(left), _sum(right, 0)
-    if actual is None or claimed is None or not _computes(left):
+    actual, claimed = _computed(left), _longest(right)
+    if actual is None or claimed is None:
         return None
     value, end = claimed
     if end < len(right) if after is None else not _closes([*right[end:], *after]):
@@ -293,12 +299,9 @@ def _closes(after: list[_Token]) -> bool:
     first, second, third = [*after, _NOTHING, _NOTHING, _NOTHING][:3]
     if first.kind == "word":
         goes_on = second.kind == "number" or ("and" in (first.text, second.text) and third.kind == "number")
-        return not (goes_on or first.text[0].isdigit() or _CONTINUES.fullmatch(first.text) or _is_letter(first))
-    return first.kind != "number" and first.text not in tuple("+*^√π¢!:") and not _is_letter(second)
-
-
-def _is_letter(token: _Token) -> bool:
-    return token.kind == "word" and len(token.text) == 1 and token.text != "a"
+        return not (goes_on or first.text[0].isdigit() or _CONTINUES.fullmatch(first.text))
+    ends = first.kind not in ("number", "variable") and first.text not in tuple("+*^√π¢!:")
+    return ends and second.kind != "variable"
 
 
 # --- calculator marks -----------------------------------------------------------------------------------------------
@@ -347,7 +350,7 @@ def _expression_before(before: str) -> tuple[_Value, str] | None:
     while start and tokens[start - 1].kind in ("number", "operator") and tokens[start - 1].text != "=":
         start -= 1
     term = _opening(tokens[start:], tokens[:start])
-    value = _whole(term) if _computes(term) else None
+    value = _computed(term)
     return value and (value, text[term[0].start : term[-1].end])
 
 
@@ -355,8 +358,9 @@ def _number_after(after: str) -> tuple[list[_Value], str] | None:
     """What the number printed after a mark may mean: 1/3 in `1/3 of it`, and 10 in `10/2 = 5`."""
     text = _arithmetic(after)
     tokens = _tokens(text)
-    first, longest = _operand(tokens, 0), _sum(tokens, 0)
-    if first is None or longest is None or not (_closes(tokens[first[1] :]) or tokens[first[1]].kind == "operator"):
+    longest = _longest(tokens)
+    first = longest and _operand(tokens, 0)
+    if not (longest and first and (_closes(tokens[first[1] :]) or tokens[first[1]].kind == "operator")):
         return None
     return [first[0], longest[0]], text[: tokens[first[1] - 1].end]
 
@@ -365,7 +369,7 @@ def _number_after(after: str) -> tuple[list[_Value], str] | None:
 
 _COLUMN = re.compile(r"(\d)[-+*](\d)[-+](\d)=(\d)(\d)")
 _SCRATCHPAD = re.compile(
-    r"(?P<a>\d{1,300}) ?(?P<sign>[-+*]) ?(?P<b>\d{1,300}): ?"
+    r"(?<!\d)(?P<a>\d{1,300}) ?(?P<sign>[-+*]) ?(?P<b>\d{1,300}): ?"
     r"(?P<columns>(?:\d(?P=sign)\d[-+]\d=\d\d\s*)+)(?:so (?P<claimed>-?\d{1,300}))?"
 )
 
@@ -373,10 +377,11 @@ _SCRATCHPAD = re.compile(
 def _scratchpad_steps(pad: re.Match[str]) -> Iterator[_Step]:
     """Digit by digit, as the embedded student computes: `37+48: 7+8+0=15 3+4+1=08 so 85`."""
     a, sign, b = pad["a"], pad["sign"], pad["b"]
+    tops, bottoms = (digits[::-1].ljust(len(pad["columns"]), "0") for digits in (a, b))
     carry = 0
     for place, column in enumerate(_COLUMN.finditer(pad["columns"])):
         top, bottom, carried, tens, ones = map(int, column.groups())
-        due = (_digit(a, place), int(b) if sign == "*" else _digit(b, place), carry)
+        due = (int(tops[place]), int(b if sign == "*" else bottoms[place]), carry)
         actual = _column(sign, *due)
         right = (top, bottom, carried, 10 * tens + ones) == (*due, actual)
         yield _Step(right, WrongStep(column[0], Fraction(10 * tens + ones), Fraction(actual), "arithmetic"))
@@ -385,10 +390,6 @@ def _scratchpad_steps(pad: re.Match[str]) -> Iterator[_Step]:
         result = {"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b)}[sign]
         found = WrongStep(f"{a}{sign}{b} so {pad['claimed']}", Fraction(pad["claimed"]), Fraction(result), "arithmetic")
         yield _Step(found.claimed == result, found)
-
-
-def _digit(number: str, place: int) -> int:
-    return int(number[-1 - place]) if place < len(number) else 0
 
 
 def _column(sign: str, top: int, bottom: int, carried: int) -> int:

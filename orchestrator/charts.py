@@ -28,9 +28,12 @@ class Frame:
     top: float
     right: float
     bottom: float
+    inset: float = 0.0
+    """Between the ends of the axis and the first and last mark."""
 
     def x(self, share: float) -> float:
-        return round(self.left + share * (self.width - self.left - self.right), 2)
+        start, end = self.left + self.inset, self.width - self.right - self.inset
+        return round(start + share * (end - start), 2)
 
     def y(self, share: float) -> float:
         return round(self.top + (1 - share) * (self.height - self.top - self.bottom), 2)
@@ -62,7 +65,7 @@ class Curve:
     """Height of the axis."""
 
 
-LARGE = Frame(460, 240, left=44, top=18, right=24, bottom=30)
+LARGE = Frame(460, 240, left=44, top=18, right=8, bottom=30, inset=32)
 SMALL = Frame(150, 44, left=4, top=4, right=4, bottom=4)
 
 

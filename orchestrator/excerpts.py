@@ -1,4 +1,4 @@
-"""The single cases that the report shows: rejected drafts, answers before and after, failures and what was written for them.
+"""The single cases that the report shows: rejected drafts, answers before and after, failures and their lessons.
 
 Cases are chosen by rule, the first by their hash, so that nobody picks the pretty ones.
 """
@@ -21,6 +21,8 @@ LATEST = 8
 """Rounds whose failures are shown."""
 MATERIAL = ("question", "gold", "student_reply")
 """Fields that a draft takes over from what it was written for."""
+FIRST = ("text", "rationale", "claimed", "actual", "answer", "gold")
+"""The order in which a person reads; JSON is stored in that of the alphabet."""
 
 
 @dataclass(frozen=True)
@@ -154,15 +156,11 @@ def _case(draft: Draft | None, verdict: Verdict) -> Case:
 def spelled(value: Any) -> str:
     """A JSON value in lines that read without brackets."""
     if isinstance(value, Mapping):
-        named = [(name, spelled(part)) for name, part in sorted(value.items(), key=_prose_first)]
-        return "\n".join(f"{name}: {text}" for name, text in named)
+        names = sorted(value, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+        return "\n".join(f"{name}: {spelled(value[name])}" for name in names)
     if isinstance(value, list):
         return "\n".join(", ".join(spelled(part).split("\n")) for part in value)
     return str(value)
-
-
-def _prose_first(item: tuple[str, Any]) -> tuple[bool, str]:
-    return item[0] == "answer", item[0]
 
 
 def right_for_wrong_reasons(store: Store, standing: Standing) -> tuple[int, int] | None:

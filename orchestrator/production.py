@@ -204,16 +204,18 @@ def _source_seeds(work: Work, plan: Plan) -> list[Seed]:
     return [
         seed
         for name, source in work.recipe.lesson_sources().items()
-        for skill in source.skills()
-        for seed in _draw(work, plan, name, skill, _quota(work, plan, skill))
+        for skill, quota in _quotas(work, plan, name, source.skills()).items()
+        for seed in _draw(work, plan, name, skill, quota)
     ]
 
 
-def _quota(work: Work, plan: Plan, skill: str) -> int:
-    if plan.quotas:
-        return plan.quotas.get(skill, 0)
-    skills = sum(len(source.skills()) for source in work.recipe.lesson_sources().values())
-    return max(1, work.recipe.per_round // skills)
+def _quotas(work: Work, plan: Plan, name: str, skills: list[str]) -> dict[str, int]:
+    """Seeds of each skill: as the plan says for a source that is probed, evenly for any other."""
+    probed = {exam.source for exam in work.recipe.exams.values() if exam.part == "probe"}
+    if plan.quotas and name in probed:
+        return {skill: plan.quotas.get(skill, 0) for skill in skills}
+    share, left = divmod(work.recipe.seeds[name], len(skills))
+    return {skill: share + (i < left) for i, skill in enumerate(skills)}
 
 
 def _draw(work: Work, plan: Plan, name: str, skill: str, quota: int) -> list[Seed]:

@@ -175,8 +175,9 @@ class Recipe(Clause):
     roles: dict[Name, Role]
     students: dict[Name, StudentSpec]
     sources: dict[Name, part(Source)]  # type: ignore[valid-type]
-    per_round: int = Field(default=400, ge=1)
-    """Seeds that the lesson sources give in the first round, shared evenly among their skills."""
+    seeds: dict[Name, int]
+    """How many seeds each lesson source gives a round, shared evenly among its skills. Feedback may say otherwise for
+    the source that the probe asks from; the others, such as a replay of what the base can do, go on as they are."""
     lessons: list[AnyStep] = Field(min_length=1)
     datasets: dict[Name, DatasetSpec]
     training: list[Job] = Field(min_length=1)
@@ -376,6 +377,11 @@ def _check_names(recipe: Recipe) -> None:
     for job in recipe.training:
         _known(job.dataset, recipe.datasets, f"job {job.job!r} trains on", "a dataset of `datasets:`")
         _known(job.student, recipe.students, f"job {job.job!r} trains", "a student of `students:`")
+    for name in recipe.lesson_sources():
+        if recipe.seeds.get(name, 0) < 1:
+            raise ValueError(f"seeds: source {name!r} feeds lessons; say how many seeds it gives a round, e.g. {name}: 400")
+    for name in recipe.seeds:
+        _known(name, recipe.lesson_sources(), "seeds names", "a source that a step reads")
     for name, exam in recipe.exams.items():
         _known(exam.source, recipe.sources, f"exam {name!r} asks from", "a source of `sources:`")
     if not any(exam.part == "probe" for exam in recipe.exams.values()):

@@ -61,8 +61,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for words in (wording.percent, wording.count, wording.duration, wording.dollars, wording.interval, cut):
-        environment.filters[words.__name__] = words
+    words = (wording.percent, wording.between, wording.count, wording.duration, wording.dollars, wording.interval, cut)
+    environment.filters.update({spell.__name__: spell for spell in words})
     return environment
 
 

@@ -6,22 +6,23 @@ from storage.store import Spending
 
 SPACE = "\u00a0"
 """Keeps a number and its unit on one line."""
+NONE = "\u2013"
 
 
 def percent(share: float | None) -> str:
     if share is None:
-        return "–"
+        return NONE
     rare = 0 < share < 0.01 or 0.99 < share < 1
     return f"{100 * share:.{1 if rare else 0}f}{SPACE}%"
 
 
 def count(number: float | None) -> str:
-    return "–" if number is None else f"{number:,.0f}"
+    return NONE if number is None else f"{number:,.0f}"
 
 
 def duration(seconds: float) -> str:
     if not seconds:
-        return "–"
+        return NONE
     if seconds < 90:
         return f"{seconds:.{1 if seconds < 10 else 0}f}{SPACE}s"
     if seconds < 90 * 60:
@@ -32,7 +33,7 @@ def duration(seconds: float) -> str:
 def dollars(spent: Spending) -> str:
     """What the calls cost; a price that nobody knows is never guessed."""
     if not spent.calls:
-        return "–"
+        return NONE
     if spent.usd is None:
         return "unknown"
     known = f"${spent.usd:,.{2 if spent.usd >= 1 else 4}f}"
@@ -44,7 +45,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def interval(score: Scorecard | None) -> str:
-    return between(score.low, score.high) if score else "–"
+    return between(score.low, score.high) if score else NONE
 
 
 def between(low: float, high: float) -> str:
@@ -53,21 +54,23 @@ def between(low: float, high: float) -> str:
 
 def opening(standing: Standing, spent: Spending, computed: float) -> str:
     """One sentence of what happened."""
-    cost = f"for {plural(spent.calls, 'call')} and {duration(computed) if computed else 'no'}"
-    cost += f" {'of ' if computed else ''}computing"
-    rounds = f"in {plural(standing.rounds, 'round')}" if standing.rounds else "before the first training"
-    return f"{_change(standing)}, {rounds}, {cost}; {_end(standing)}."
+    calls, computing = plural(spent.calls, "call"), f"{duration(computed)} of computing" if computed else "no computing"
+    if standing.rounds:
+        cost = f", in {plural(standing.rounds, 'round')}, for {calls} and {computing}"
+    else:
+        cost = f"; {calls} and {computing} were spent so far"
+    return f"{_change(standing)}{cost}; {_end(standing)}."
 
 
 def _change(standing: Standing) -> str:
     before, after = standing.compared.before, standing.compared.after
     if before is None:
-        return "No student has been examined yet"
+        return "Nothing has been trained or examined yet"
     asked = (
         plural(before.n, "question") + " it had never seen" if standing.tested else f"{count(before.n)} probe questions"
     )
     if after is None:
-        return f"The untouched student has {percent(before.accuracy)} right of {asked}"
+        return f"The untaught student is right in {percent(before.accuracy)} of {asked}"
     if round(after.accuracy, 3) == round(before.accuracy, 3):
         return f"The student stayed at {percent(before.accuracy)} on {asked}"
     verb = "went" if after.accuracy > before.accuracy else "fell"
@@ -82,7 +85,7 @@ def _end(standing: Standing) -> str:
     if standing.stop:
         return f"the lessons stopped because {standing.stop.why}, and the final examination is still to come"
     current = standing.plans[-1].round if standing.plans else 1
-    return f"it is unfinished, round {current} is under way"
+    return f"the run is unfinished, round {current} is under way"
 
 
 def caveats(standing: Standing, models: list[str]) -> list[str]:

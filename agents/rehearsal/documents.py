@@ -87,6 +87,7 @@ DOCUMENTS = (
         _solve_product,
         ("document",),
         _wrong_product,
+        vocabulary=("makes", "is based in"),
     ),
     Skill(
         "founder_city",
@@ -97,6 +98,7 @@ DOCUMENTS = (
         ("document",),
         _wrong_city,
         difficulty=2,
+        vocabulary=("was founded by", "lives in"),
     ),
     Skill(
         "older_company",
@@ -107,5 +109,6 @@ DOCUMENTS = (
         ("document",),
         _wrong_older,
         difficulty=2,
+        vocabulary=("opened in", "comes first"),
     ),
 )

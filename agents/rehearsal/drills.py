@@ -7,11 +7,18 @@ them as its retention suite, to see that lessons do not cost what was known.
 from random import Random
 
 from agents.rehearsal import scratchpad
+from agents.rehearsal.documents import DOCUMENTS
+from agents.rehearsal.events import EVENTS
+from agents.rehearsal.puzzles import PUZZLES
 from agents.rehearsal.skill import Skill, Slots, Solution
-from agents.rehearsal.stories import number
-from agents.rehearsal.vocabulary import CONTAINERS, NAMES, THINGS, WORDS
+from agents.rehearsal.stories import STORIES, number
+from agents.rehearsal.vocabulary import CONTAINERS, NAMES, THINGS
+from agents.rehearsal.vocabulary import WORDS as COMMON_WORDS
 
 ORDINALS = ("first", "second", "third")
+LESSON_WORDS = {word for skill in (*STORIES, *DOCUMENTS, *EVENTS, *PUZZLES) for word in skill.words()}
+"""What the taught skills are told in: the base has to know these words, though nothing that is said with them."""
+WORDS = sorted({*COMMON_WORDS, *LESSON_WORDS})
 
 
 def _wide(rng: Random) -> int:
@@ -222,6 +229,26 @@ def _solve_copy(s: Slots) -> Solution:
     return Solution(f"{len(words)} words.", s["text"])
 
 
+def _nth(rng: Random) -> Slots:
+    words = [rng.choice(WORDS) for _ in range(rng.randint(2, 6))]
+    return {"k": rng.randint(1, len(words)), "text": " ".join(words)}
+
+
+def _solve_nth(s: Slots) -> Solution:
+    words = s["text"].split()
+    return Solution(" ".join(f"{i} {word}" for i, word in enumerate(words[: s["k"]], 1)), words[s["k"] - 1])
+
+
+def _alternate(rng: Random) -> Slots:
+    x, y = rng.sample(WORDS, 2)
+    return {"x": x, "y": y, "k": rng.randint(1, 8), "text": _salad(rng, [], 1, 6)}
+
+
+def _solve_alternate(s: Slots) -> Solution:
+    turns = [s["x"] if i % 2 == 0 else s["y"] for i in range(s["k"] + 1)]
+    return Solution(" ".join(f"{i} {turn}" for i, turn in enumerate(turns)), turns[-1])
+
+
 def _fill(rng: Random) -> Slots:
     return {
         "x": rng.choice(WORDS),
@@ -283,6 +310,8 @@ DRILLS = (
     ),
     _drill("lookup", ("{text} Find: {k} | {r}",), _lookup, _solve_lookup, ("text",)),
     _drill("lookup_twice", ("{text} Follow: {k} | {r} | {q}",), _lookup2, _solve_lookup2, ("text",)),
+    _drill("nth", ("Word {k:d} of: {text}",), _nth, _solve_nth, ("k", "text")),
+    _drill("alternate", ("{text} Alternate {x} and {y}, {k:d} steps.",), _alternate, _solve_alternate, ("x", "y", "k")),
     _drill("copy", ("Copy: {text}",), _copy, _solve_copy, ("text",)),
     _drill(
         "fill", ("x is {x}; {text}; write: {before} x {after}",), _fill, _solve_fill, ("x", "before", "after", "text")

@@ -21,13 +21,9 @@ DEEDS = {
     "repairs": Deed("to find tools for the {o}", "the {o} works again", "proud", "to use the {o}"),
     "loses": Deed("to have the {o}", "the {o} is gone", "sad", "to look for the {o}"),
     "buys": Deed("to save money for the {o}", "the {o} belongs to {n}", "happy", "to bring the {o} home"),
-    "paints": Deed("to open the paint for the {o}", "the {o} has a new colour", "calm", "to let the {o} dry"),
     "breaks": Deed("to hold the {o}", "the {o} is in pieces", "sorry", "to mend the {o}"),
     "sells": Deed("to own the {o}", "the {o} leaves the house", "pleased", "to count money for the {o}"),
-    "cleans": Deed("to fetch water for the {o}", "the {o} shines", "fresh", "to show the {o}"),
-    "borrows": Deed("to ask for the {o}", "the {o} must go back", "thankful", "to return the {o}"),
     "steals": Deed("to wait near the {o}", "the {o} is missed by others", "guilty", "to hide the {o}"),
-    "carries": Deed("to lift the {o}", "the {o} is in another place", "tired", "to put down the {o}"),
 }
 
 
@@ -51,7 +47,13 @@ def _relation_skill(name: str, relation: str, question: str) -> Skill:
         verb = rng.choice([verb for verb in DEEDS if verb != s["v"]])
         return _tail({**s, "v": verb}, relation)
 
-    return Skill(name, "events", (question,), _event, solve, ("v", "o"), wrong)
+    return Skill(
+        name, "events", (question,), _event, solve, ("v", "o"), wrong, vocabulary=(relation, *DEEDS, *_tails(relation))
+    )
+
+
+def _tails(relation: str) -> list[str]:
+    return [getattr(deed, relation).format(o="", n="") for deed in DEEDS.values()]
 
 
 EVENTS = (

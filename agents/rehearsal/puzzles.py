@@ -63,12 +63,12 @@ def _wrong_switch(s: Slots, _rng: Random) -> str:
 
 
 def _list(rng: Random) -> Slots:
-    return {"words": " ".join(rng.sample(OBJECTS, rng.randint(3, 5)))}
+    return {"words": " ".join(rng.sample(OBJECTS, 3))}
 
 
 def _solve_list(s: Slots) -> Solution:
     words = s["words"].split()
-    return Solution(f"{len(words)} words, {words[-1]} first.", " ".join(reversed(words)))
+    return Solution(" ".join(f"{i} {word}" for i, word in enumerate(words, 1)), " ".join(reversed(words)))
 
 
 def _wrong_list(s: Slots, rng: Random) -> str:
@@ -89,7 +89,16 @@ PUZZLES = (
         ("a", "b", "c"),
         difficulty=2,
     ),
-    Skill("tallest", "puzzles", ("{facts} Who is the tallest?",), _order, _solve_order, ("facts",), _wrong_order),
+    Skill(
+        "tallest",
+        "puzzles",
+        ("{facts} Who is the tallest?",),
+        _order,
+        _solve_order,
+        ("facts",),
+        _wrong_order,
+        vocabulary=("is taller than", "over"),
+    ),
     Skill(
         "switch",
         "puzzles",

@@ -32,6 +32,8 @@ class Skill:
     wrong: Callable[[Slots, Random], str] | None = None
     """A plausible wrong answer; None for numbers, which are wrong by a slip."""
     difficulty: int = 1
+    vocabulary: tuple[str, ...] = ()
+    """What its questions and answers say beyond the templates."""
 
     @cached_property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -46,6 +48,11 @@ class Skill:
             if match := pattern.fullmatch(question):
                 return {name: int(text) if text.isdecimal() else text for name, text in match.groupdict().items()}
         return None
+
+    def words(self) -> set[str]:
+        """The words of its templates and of the answers that it can give, without marks and numbers."""
+        said = " ".join([*(SLOT.sub(" ", template) for template in self.templates), *self.vocabulary])
+        return {word for word in re.findall(r"[A-Za-z]+", said) if word}
 
     def split_key(self, slots: Slots) -> str:
         return ":".join([self.family, *(str(slots[name]) for name in self.split_on)])

@@ -118,7 +118,7 @@ def _settings(job: dict[str, Any], rows: int, longest: int) -> dict[str, Any]:
         "max_length": longest,
         "seed": job["seed"],
         "data_seed": job["seed"],
-        "train_sampling_strategy": "group_by_length",
+        "train_sampling_strategy": "random",
         "logging_steps": max(1, round(steps / 40)),
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",

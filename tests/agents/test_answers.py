@@ -141,6 +141,12 @@ def test_endless_digits_are_no_number() -> None:
     assert not same_answer("3" * 10_000, "3")
 
 
+def test_a_model_that_lost_its_way_is_survived() -> None:
+    for endless in ("A: ", r"\boxed{", "is 5 ", "1 + ", "(", "one hundred and ", "#### 5\n"):
+        assert final_answer(endless * 2000) in (None, "5", "A: " * 1998 + "A:")
+        assert not same_answer(endless * 2000, "5")
+
+
 def test_rounding_is_half_away_from_zero() -> None:
     assert rounded(Fraction(5, 2), 0) == 3
     assert rounded(Fraction(-5, 2), 0) == -3
@@ -182,8 +188,8 @@ def spelled(n: int) -> str:
 
 
 LEADING_STYLES = (
-    "{}", "{}.", "{}.0", "+{}", "{} ", "${}", "${}.00", "{} dollars", "{} eggs", "{} km", "{}%", r"{}\%", "€{}", "({})", "**{}**",
-    "${}$", r"$\${}$", r"{}\text{{ km}}", "{}e0", r"{} \times 10^0", "x = {}", "= {}", "{} eggs a day",
+    "{}", "{}.", "{}.0", "+{}", "{} ", "${}", "${}.00", "{} dollars", "{} eggs", "{} km", "{}%", r"{}\%", "€{}", "({})",
+    "**{}**", "${}$", r"$\${}$", r"{}\text{{ km}}", "{}e0", r"{} \times 10^0", "x = {}", "= {}", "{} eggs a day",
 )  # fmt: skip
 SENTENCE_STYLES = (
     "She has {} eggs left.",
@@ -264,7 +270,12 @@ def test_cents_are_hundredths_of_dollars_and_never_dollars(cents: int) -> None:
 
 
 @given(st.text() | st.text("0123456789.,/-+$%(){}\\ aefoxrn:=^#AB\n"))
-def test_any_text_can_be_judged_and_is_the_same_as_itself(text: str) -> None:
-    assert final_answer(text) is None or final_answer(text)
-    assert number(text) is None or isinstance(number(text), Fraction)
-    assert same_answer(text, text) or not text.strip("\\ \n()[]{}`*~!,;:") or same_answer(text, "") is False
+def test_any_text_can_be_judged(text: str) -> None:
+    answer = final_answer(text)
+    assert answer is None or answer.strip()
+    assert same_answer(text, text) or number(text) is None
+
+
+@given(st.text("abcxyz059. -", min_size=1).filter(lambda text: any(map(str.isalnum, text))))
+def test_every_answer_is_the_same_as_itself(text: str) -> None:
+    assert same_answer(text, text)
