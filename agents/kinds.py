@@ -45,6 +45,15 @@ class Teacher(Protocol):
         ...
 
 
+class Nobody:
+    """The teacher of a step that asks none."""
+
+    model = ""
+
+    async def ask(self, prompt: str, form: type[Form], *, sample: int = 0, temperature: float = 0.7) -> Reply[Form]:
+        raise RuntimeError(f"a component that says it asks nobody has asked for {form.__name__}")
+
+
 @dataclass(frozen=True)
 class Material:
     """What a source gives: the fields of one seed."""
@@ -113,6 +122,8 @@ class Generator(Component):
     """The kind of its drafts."""
     reads: ClassVar[tuple[str, ...]]
     """The fields of a material that it sees unless the recipe's `shows` says otherwise."""
+    asks: ClassVar[bool] = True
+    """Whether it asks a model; False for one that works by rule."""
     opens: ClassVar[bool] = False
     """Whether it writes new items, which keep nothing of their parent and have a split key of their own."""
 

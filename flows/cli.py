@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*arguments: Any, **options: Any) -> Any:
         from flows.mistakes import MISTAKES, explain
 
+        signal.signal(signal.SIGTERM, _interrupt)
         try:
             return command(*arguments, **options)
         except MISTAKES as error:
@@ -58,6 +60,11 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(code) from None
 
     return wrapped
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """A polite end is an interruption like any other: what is done is kept."""
+    raise KeyboardInterrupt
 
 
 @app.command()
@@ -110,8 +117,7 @@ def recipes(as_json: AsJson = False) -> None:
     from orchestrator.recipe import load_recipe, shipped_recipes
 
     loaded = [load_recipe(path) for path in shipped_recipes().values()]
-    rows = [{"recipe": r.name, "about": r.about, "paper": r.paper or "", "digest": r.digest} for r in loaded]
-    _print_rows(rows, as_json, leave_out=("digest",))
+    _print_rows([{"recipe": r.name, "about": r.about, "paper": r.paper or ""} for r in loaded], as_json)
 
 
 @app.command()
@@ -127,9 +133,8 @@ def parts(kind: Annotated[str | None, typer.Argument(help="e.g. critic")] = None
 @explained
 def show(name: RunName = None, home: Home = HOME, store: StoreUrl = None, as_json: AsJson = False) -> None:
     """Show what a run came to: accuracy by skill, yield by cause, and why each round was planned as it was."""
-    from orchestrator.report import write_report
-
     from flows.telling import print_summary
+    from orchestrator.report import write_report
     from orchestrator.summary import summarise
 
     with _opened(home, store, name) as (opened, found):
@@ -234,16 +239,15 @@ def _folder(home: Path, key: str) -> Path:
     return run_folder(home, key)
 
 
-def _print_rows(rows: list[dict[str, Any]], as_json: bool, leave_out: tuple[str, ...] = ()) -> None:
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = [name for name in rows[0] if name not in leave_out]
-    for name in names:
+    for name in rows[0]:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(str(row[name]) for name in names))
+        table.add_row(*map(str, row.values()))
     out.print(table)
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from agents.kinds import Part
 from agents.teacher import BudgetSpent
 from orchestrator import datasets, evaluation, planning, production, training
 from orchestrator.ledger import Ledger
@@ -30,7 +31,6 @@ class AlreadyRunning(Exception):
 async def teach(work: Work, stage: Stage) -> Plan:
     """Round after round until feedback says stop; the last plan says why."""
     plan = planning.current_plan(work)
-    await stage("examine the base", examine_base, work)
     while not plan.stop:
         await stage(f"round {plan.round}: gather seeds", gather, work, plan)
         for step in work.recipe.lessons:
@@ -46,11 +46,6 @@ async def teach(work: Work, stage: Stage) -> Plan:
 async def run_directly(_name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
     """A stage as a plain call."""
     return await stage(*arguments)
-
-
-async def examine_base(work: Work) -> None:
-    base = training.base_student(work, work.recipe.training[-1])
-    await evaluation.examine(work, base, evaluation.exams_of(work.recipe, "probe"))
 
 
 async def gather(work: Work, plan: Plan) -> None:
@@ -80,8 +75,8 @@ async def train(work: Work, plan: Plan, frozen: dict[str, str]) -> Student:
 
 
 async def examine(work: Work, student: Student) -> None:
-    for card in await evaluation.examine(work, student, evaluation.exams_of(work.recipe, "probe")):
-        work.tell("examined", {"round": student.round, "exam": card.exam, "accuracy": card.accuracy, "n": card.n})
+    """Put the probe to the student, and to the base that it is compared with."""
+    await _examine(work, [_base(work), student], "probe")
 
 
 async def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
@@ -92,10 +87,17 @@ async def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
 
 async def examine_finally(work: Work) -> None:
     """Read the test exams, once: by the base and by the student that the probe liked best."""
-    tests = evaluation.exams_of(work.recipe, "test")
-    for student in (training.base_student(work, work.recipe.training[-1]), planning.best_student(work)):
-        for card in await evaluation.examine(work, student, tests):
+    await _examine(work, [_base(work), planning.best_student(work)], "test")
+
+
+async def _examine(work: Work, students: list[Student], part: Part) -> None:
+    for student in students:
+        for card in await evaluation.examine(work, student, evaluation.exams_of(work.recipe, part)):
             work.tell("examined", {"round": student.round, "exam": card.exam, "accuracy": card.accuracy, "n": card.n})
+
+
+def _base(work: Work) -> Student:
+    return training.base_student(work, work.recipe.training[-1])
 
 
 @asynccontextmanager

@@ -1,7 +1,9 @@
 """Freezes the lessons of a round into hashed datasets."""
 
+from typing import Any
+
 from orchestrator.production import stream
-from orchestrator.recipe import DatasetSpec
+from orchestrator.recipe import DatasetSpec, RecipeError
 from orchestrator.work import Work
 from storage.records import Dataset, DatasetRow, Draft, Plan
 from storage.store import rows_digest
@@ -12,7 +14,7 @@ class NoLessons(Exception):
 
 
 def freeze(work: Work, plan: Plan) -> dict[str, str]:
-    """Key of each dataset of the recipe, by name. Raises NoLessons."""
+    """Key of each dataset of the recipe, by name. Raises NoLessons and RecipeError."""
     return {name: _freeze(work, plan, name, spec) for name, spec in work.recipe.datasets.items()}
 
 
@@ -21,7 +23,7 @@ def _freeze(work: Work, plan: Plan, name: str, spec: DatasetSpec) -> str:
     if not drafts:
         raise NoLessons(_why_empty(work, plan, name))
     _refuse_exam_items(work, name, drafts)
-    contents = [spec.format.row(draft.fields) for draft in drafts]
+    contents = [_row(name, spec, draft) for draft in drafts]
     rows = [
         DatasetRow(dataset="", position=i, draft=draft.key, content=content)
         for i, (draft, content) in enumerate(zip(drafts, contents, strict=True))
@@ -41,10 +43,20 @@ def _lessons(work: Work, plan: Plan, spec: DatasetSpec) -> list[Draft]:
     return [draft for draft in found.values() if isinstance(draft, Draft)]
 
 
+def _row(name: str, spec: DatasetSpec, draft: Draft) -> dict[str, Any]:
+    try:
+        return spec.format.row(draft.fields)
+    except KeyError as error:
+        has = ", ".join(draft.fields)
+        raise RecipeError(
+            f"dataset {name!r}: format {spec.format.use} reads {error}, but drafts of step {draft.step!r} have: {has}"
+        ) from error
+
+
 def _refuse_exam_items(work: Work, name: str, drafts: list[Draft]) -> None:
     leaked = [draft for draft in drafts if draft.split_key in work.guarded]
     if leaked:
-        raise ValueError(
+        raise RecipeError(
             f"dataset {name!r} would hold {len(leaked)} lessons on exam items, the first from step {leaked[0].step!r}; "
             "lessons from `failures` must pass a generator that writes new items"
         )

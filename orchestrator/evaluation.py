@@ -6,7 +6,7 @@ from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
 
-from agents.kinds import Part
+from agents.kinds import Part, SourceError
 from orchestrator.kinds import Exam, ExamItem
 from orchestrator.recipe import Recipe
 from orchestrator.training import as_job_facts
@@ -18,10 +18,16 @@ Z95 = NormalDist().inv_cdf(0.975)
 
 
 def exam_items(recipe: Recipe, name: str) -> list[ExamItem]:
-    """The questions of one exam, in the form in which the first job's lessons are written."""
+    """The questions of one exam, in the form in which the first job's lessons are written. Raises SourceError for none."""
     exam = recipe.exams[name]
     form = recipe.datasets[recipe.training[0].dataset].format
-    return exam.items(recipe.sources[exam.source], form, recipe.seed)
+    items = exam.items(recipe.sources[exam.source], form, recipe.seed)
+    if not items:
+        raise SourceError(
+            f"exam {name!r} has no questions: source {exam.source!r} gives none for its part {exam.part!r}; "
+            "give the source more questions, or set its shares"
+        )
+    return items
 
 
 def guarded_keys(recipe: Recipe) -> frozenset[str]:
@@ -46,7 +52,7 @@ async def _examine(work: Work, student: Student, exams: Sequence[str]) -> dict[s
     items = {f"{name}/{i}": item for name in exams for i, item in enumerate(exam_items(work.recipe, name))}
     folder = work.folder / f"round-{student.round}" / f"{student.job}-{'-'.join(exams)}"
     replies = await _ask(work, student, items, folder, max(work.recipe.exams[name].max_tokens for name in exams))
-    cards = {}
+    cards, records = {}, []
     for name in exams:
         graded = [
             _attempt(work, student, name, item, *replies[key])
@@ -54,9 +60,8 @@ async def _examine(work: Work, student: Student, exams: Sequence[str]) -> dict[s
             if key.startswith(f"{name}/")
         ]
         cards[name] = _scorecard(work, student, name, graded)
-        work.store.add(*graded)
-        work.store.add(*_failures(work, graded))
-        work.store.add(cards[name])  # last: a scorecard that is there has all its attempts
+        records += [*graded, *_failures(work, graded), cards[name]]
+    work.store.add(*records)  # at once: half of these exams could not be told from a job of its own
     return cards
 
 

@@ -51,10 +51,10 @@ class Machine(BaseModel):
     def base(self, name: str) -> str:
         """Folder of a base model, absolute: a relative one would be lost with the working directory."""
         place = Path(self.students.get(name, str(EMBEDDED) if name == "embedded" else name)).expanduser()
-        if place.is_dir():
+        if (place / "config.json").is_file():
             return str(place.resolve())
         raise MachineError(
-            f"the base {name!r} is no folder here (looked at {place}); download it, or name its folder in the "
+            f"the base {name!r} is no folder with a config.json here (looked at {place}); download it, or name its folder in the "
             "machine file under `students:`"
         )
 
@@ -66,12 +66,12 @@ def load_machine(path: Path | None) -> Machine:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Machine.model_validate(data or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MachineError(f"cannot read the machine file {path}: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"])) or "the whole"
         raise MachineError(f"machine file {path}: {place}: {first['msg']}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise MachineError(f"cannot read the machine file {path}: {' '.join(str(error).split())}") from error
 
 
 @asynccontextmanager
@@ -93,14 +93,20 @@ async def teachers_for(
 
 @contextmanager
 def _served(endpoint: str) -> Iterator[str]:
-    if endpoint == REHEARSAL:
-        with serve("--rate-limit-rate", "0.01", "--server-error-rate", "0.005") as url:
-            yield url
-    elif endpoint.startswith(RECORDED):
-        with serve("--recorded", endpoint.removeprefix(RECORDED)) as url:
-            yield url
-    else:
+    if not endpoint.startswith((REHEARSAL, RECORDED)):
         yield endpoint
+        return
+    faults = ["--rate-limit-rate", "0.01", "--server-error-rate", "0.005"]
+    recorded = ["--recorded", endpoint.removeprefix(RECORDED)]
+    try:
+        started = serve(*(faults if endpoint == REHEARSAL else recorded))
+        url = started.__enter__()
+    except RuntimeError as error:
+        raise MachineError(f"endpoint {endpoint!r}: {error}") from error
+    try:
+        yield url
+    finally:
+        started.__exit__(None, None, None)
 
 
 def _endpoint(entry: ModelEntry, role: str, url: str) -> Endpoint:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from agents.kinds import Critic, Generator, Judgement, Teacher, UnreadableReply, Verifier, Writing
-from orchestrator.recipe import FAILURES, AnyStep, Generate, Judge, Select, component_of
+from agents.kinds import Critic, Fields, Generator, Judgement, Nobody, Teacher, UnreadableReply, Verifier, Writing
+from orchestrator.recipe import FAILURES, AnyStep, Generate, Judge, RecipeError, Select, component_of
 from orchestrator.work import Work
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
 
@@ -103,8 +103,7 @@ def _draft(
 ) -> Draft:
     generator: Generator = step.generate
     fields = writing.fields if generator.opens else {**material.fields, **writing.fields}
-    source = next(iter(work.recipe.sources.values()))
-    split_key = source.split_key(fields) if generator.opens else material.split_key
+    split_key = _split_key(work, fields) if generator.opens else material.split_key
     model = work.teachers[role].model if role else ""
     return Draft.new(
         run=work.run.key,
@@ -119,6 +118,12 @@ def _draft(
         call=writing.call,
         sample=sample,
     )
+
+
+def _split_key(work: Work, fields: Fields) -> str:
+    """A new item may be an exam's of any source, so it has the key by which it is one, if there is such a key."""
+    keys = [source.split_key(fields) for source in work.recipe.sources.values()]
+    return next((key for key in keys if key in work.guarded), keys[0])
 
 
 def _split_verdict(work: Work, step: Generate, draft: Draft) -> Verdict:
@@ -140,12 +145,17 @@ async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
 
 async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement:
     judge: Critic | Verifier = step.judge
-    if isinstance(judge, Verifier):
-        return judge.judge(draft)
     try:
+        if isinstance(judge, Verifier):
+            return judge.judge(draft)
         return await judge.judge(draft, _teacher(work, step.role or ""))
     except UnreadableReply as error:
         return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
+    except KeyError as error:
+        has = ", ".join(draft.fields)
+        raise RecipeError(f"step {step.step!r}: {judge.use} reads {error}, but these drafts have: {has}") from error
+    except ValueError as error:
+        raise RecipeError(f"step {step.step!r}: {error}") from error
 
 
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
@@ -180,7 +190,7 @@ async def _together(waiting: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def _teacher(work: Work, role: str) -> Teacher:
-    return work.teachers[role]
+    return work.teachers[role] if role else Nobody()
 
 
 def _materials(work: Work, step: AnyStep, round_number: int) -> list[Seed | Draft]:

@@ -83,6 +83,14 @@ class Generate(Step):
             return {**data, "role": [data["role"]]}
         return data
 
+    @model_validator(mode="after")
+    def _someone_writes(self) -> "Generate":
+        if self.generate.asks and not self.role:
+            raise ValueError(f"generator {self.generate.use!r} asks a model; say which with `role:`")
+        if self.role and not self.generate.asks:
+            raise ValueError(f"generator {self.generate.use!r} works by rule and asks nobody; remove `role:`")
+        return self
+
 
 class Judge(Step):
     """Every draft gets a verdict; the accepted go on to `to`, the rejected to `rejected_to` if it is named."""
@@ -262,7 +270,8 @@ class _StrictLoader(yaml.SafeLoader):
     """YAML that refuses a key said twice instead of forgetting the first."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        said = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [self.construct_object(key, deep=True) for key in said]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             raise yaml.constructor.ConstructorError(None, None, f"{twice!r} is said twice", node.start_mark)
@@ -278,7 +287,7 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-45
         raise RecipeError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise RecipeError(f"{path} holds {type(data).__name__}, expected a recipe: `name:`, `sources:`, `lessons:`, …")
@@ -296,10 +305,9 @@ def _apply(data: dict[str, Any], edit: str) -> None:
         target = _entry(target, name, edit)
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(
-            f"the value of the edit {edit!r} is not valid YAML: {' '.join(str(error).split())}"
-        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise RecipeError(f"the value of the edit {edit!r} is not valid YAML: {reason}") from error
     if isinstance(target, list):
         target[target.index(_entry(target, last, edit))] = value
     elif isinstance(target, dict):
@@ -351,6 +359,10 @@ def _check_streams(recipe: Recipe) -> None:
         steps.add(step.step)
         for stream in step.sources:
             _known(stream, known, f"step {step.step!r} reads", "a source, `failures`, or what an earlier step fills")
+            if not isinstance(step, Generate) and (stream in recipe.sources or stream == FAILURES):
+                raise ValueError(
+                    f"step {step.step!r} judges {stream!r}, which holds no drafts; generate some from it first"
+                )
         if step.to in recipe.sources or step.to == FAILURES:
             raise ValueError(
                 f"step {step.step!r} fills {step.to!r}, which is not a step's to fill; choose another stream"
@@ -379,7 +391,9 @@ def _check_names(recipe: Recipe) -> None:
         _known(job.student, recipe.students, f"job {job.job!r} trains", "a student of `students:`")
     for name in recipe.lesson_sources():
         if recipe.seeds.get(name, 0) < 1:
-            raise ValueError(f"seeds: source {name!r} feeds lessons; say how many seeds it gives a round, e.g. {name}: 400")
+            raise ValueError(
+                f"seeds: source {name!r} feeds lessons; say how many seeds it gives a round, e.g. {name}: 400"
+            )
     for name in recipe.seeds:
         _known(name, recipe.lesson_sources(), "seeds names", "a source that a step reads")
     for name, exam in recipe.exams.items():

@@ -41,7 +41,7 @@ async def try_component(name: str, path: Path, edits: list[str], machine_file: P
     component = _component(name, edits)
     drafts = [_as_draft(row, i) for i, row in enumerate(_rows(path), 1)]
     if isinstance(component, Selection):
-        return [_told(i, judgement) for i, judgement in enumerate(component.choose(drafts, []), 1)]
+        return [_told(i, judgement) for i, judgement in enumerate(_chosen(component, drafts), 1)]
     if isinstance(component, Verifier):
         return [_told(i, _verified(component, draft)) for i, draft in enumerate(drafts, 1)]
     async with teachers_for([ROLE], load_machine(machine_file), Memory(), OpenPurse()) as teachers:
@@ -58,6 +58,14 @@ async def _asked(component: Critic | Generator, draft: Draft, number: int, teach
         return {"row": number, "outcome": str(Outcome.UNREADABLE), "reason": str(error)}
     except KeyError as error:
         raise TrialError(_lacking(component.use, number, error, draft)) from error
+
+
+def _chosen(component: Selection, drafts: list[Draft]) -> list[Judgement]:
+    try:
+        return component.choose(drafts, [])
+    except KeyError as error:
+        lacking = next((draft for draft in drafts if error.args[0] not in draft.fields), drafts[0])
+        raise TrialError(_lacking(component.use, lacking.sample, error, lacking)) from error
 
 
 def _verified(component: Verifier, draft: Draft) -> Judgement:
@@ -85,7 +93,10 @@ def _component(name: str, edits: list[str]) -> Any:
         option, sign, value = edit.partition("=")
         if not sign:
             raise TrialError(f"cannot read the option {edit!r}; write it as name=value")
-        options[option] = yaml.safe_load(value)
+        try:
+            options[option] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as error:
+            raise TrialError(f"the value of the option {edit!r} is not valid YAML") from error
     try:
         return build(options, Critic, Verifier, Selection, Generator)
     except ValueError as error:
@@ -94,7 +105,7 @@ def _component(name: str, edits: list[str]) -> Any:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
     except OSError as error:
         raise TrialError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

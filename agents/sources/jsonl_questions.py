@@ -73,7 +73,7 @@ class JsonlQuestions(Source):
 
     def _lines(self) -> list[str]:
         try:
-            return self._bytes.decode("utf-8").splitlines()
+            return self._bytes.decode("utf-8-sig").split("\n")  # splitlines would cut at signs that JSON may hold
         except UnicodeDecodeError as error:
             raise SourceError(
                 f"{self.path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"

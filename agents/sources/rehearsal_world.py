@@ -20,6 +20,8 @@ class RehearsalWorld(Source):
     @field_validator("choose")
     @classmethod
     def _known(cls, value: str | list[str]) -> str | list[str]:
+        if not value:
+            raise ValueError(f"name at least one skill; the world has: {', '.join(world.SKILLS)}")
         unknown = [name for name in value if name not in world.SKILLS] if isinstance(value, list) else []
         if unknown:
             raise ValueError(f"the world has no skill {unknown[0]!r}; it has: {', '.join(world.SKILLS)}")

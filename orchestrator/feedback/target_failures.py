@@ -28,8 +28,7 @@ class TargetFailures(Feedback):
         if reason := self._reason_to_stop(plan, cards, failures):
             return {"stop": True, "why": reason}
         failed = Counter(failure.skill for failure in failures)
-        share = self.seeds / sum(failed.values())
-        quotas = {skill: round(count * share) for skill, count in failed.most_common()}
+        quotas = _shared(self.seeds, failed)
         worst = ", ".join(f"{skill} ({count})" for skill, count in failed.most_common(3) if skill) or "all questions"
         targets = _in_turn(failures, self.failures)
         why = f"{len(failures)} probe answers were wrong, most in {worst}; {len(targets)} of them and their skills come next"
@@ -44,6 +43,15 @@ class TargetFailures(Feedback):
         if gain < self.plateau:
             return f"round {plan.round} gained {gain:+.1%} on the probe, less than the {self.plateau:.1%} that pays"
         return ""
+
+
+def _shared(seeds: int, failed: Counter[str]) -> dict[str, int]:
+    """All seeds in proportion to the failures; what rounding down leaves goes to those that it cost most."""
+    total = failed.total()
+    quotas = {skill: seeds * count // total for skill, count in failed.most_common()}
+    for skill in sorted(quotas, key=lambda skill: -(seeds * failed[skill] % total))[: seeds - sum(quotas.values())]:
+        quotas[skill] += 1
+    return quotas
 
 
 def _in_turn(failures: Sequence[Failure], count: int) -> list[str]:

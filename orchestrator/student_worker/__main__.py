@@ -18,6 +18,7 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait halve the speed of all on a shared machine
     "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
 }
 

@@ -1,0 +1,224 @@
+"""What tests share: no request leaves this machine, stores and homes in tmp, and stand-ins for teacher and student.
+
+The whole loop runs here in milliseconds: `Loop` replaces the wire to the teacher and the student's process, nothing else.
+"""
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents import teacher as teacher_module
+from agents.kinds import Reply
+from agents.rehearsal.teacher import Refusal, RehearsalTeacher, known
+from agents.teacher import Endpoint, EndpointTeacher
+from orchestrator import cycle, evaluation, training
+from orchestrator.cycle import open_work, run_directly, teach
+from orchestrator.machine import Machine
+from orchestrator.recipe import Recipe, load_recipe
+from orchestrator.work import Work
+from storage.records import Plan, content_key
+from storage.store import Store, open_store
+
+DATA = Path(__file__).parent / "data"
+SMALL = (
+    "sources.tasks.choose=[change, trip, film, tallest]",
+    "seeds={tasks: 24, basics: 3}",
+    "lessons.practise.samples=1",
+    "exams.probe.per_skill=3",
+    "exams.test.per_skill=3",
+    "exams.retention.per_skill=1",
+    "feedback.seeds=12",
+    "feedback.failures=6",
+)
+"""Edits that make a recipe of the demo which two rounds of the loop teach in well under a second."""
+TRAIN_JOB = {"kind", "folder", "base", "adapter", "rows", "trainer", "lora", "seed", "settings"}
+ANSWER_JOB = {"kind", "folder", "base", "adapter", "adapter_digest", "questions", "max_tokens"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is asked of another machine, and nothing is read from or written to a person's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teacher_module, "ALLOW_REQUESTS", False)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store file to copy: a migration takes longer than most tests."""
+    path = tmp_path_factory.mktemp("store") / "store.sqlite"
+    open_store(path).close()
+    return path
+
+
+@pytest.fixture
+def new_store(empty_store: Path, tmp_path: Path) -> Callable[[str], Store]:
+    """Gives a new, empty store at each new name."""
+
+    def made(name: str) -> Store:
+        return open_store(shutil.copy(empty_store, tmp_path / f"{name}.sqlite"))
+
+    return made
+
+
+@pytest.fixture
+def store(new_store: Callable[[str], Store]) -> Iterator[Store]:
+    with new_store("store") as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Loop":
+    return Loop(tmp_path, monkeypatch)
+
+
+class ScriptedTeacher:
+    """Answers a form with what a function of (prompt, form, sample) says; an exception that it returns is raised."""
+
+    def __init__(self, answer: Callable[[str, Any, int], Any], model: str = "scripted") -> None:
+        self.model = model
+        self.asked: list[str] = []
+        self._answer = answer
+
+    async def ask(self, prompt: str, form: Any, *, sample: int = 0, temperature: float = 0.7) -> Reply[Any]:
+        self.asked.append(prompt)
+        value = self._answer(prompt, form, sample)
+        if isinstance(value, Exception):
+            raise value
+        return Reply(form.model_validate(value), content_key("call", [prompt, form.__name__, sample]))
+
+
+class InProcessTeacher(EndpointTeacher):
+    """The rehearsal teacher without a server: everything but the wire is as with any other endpoint."""
+
+    _client = None  # type: ignore[assignment]
+
+    def __init__(self, loop: "Loop", role: str, log: Any, purse: Any) -> None:
+        endpoint = Endpoint("http://127.0.0.1:9/v1", loop.model, max_tokens=200, concurrency=loop.concurrency)
+        super().__init__(endpoint, log=log, purse=purse)
+        self._loop, self._role = loop, role
+
+    async def _send(self, client: Any, sent: dict[str, Any]) -> str:
+        self._loop.sent.append(json.dumps(sent, sort_keys=True))
+        await asyncio.sleep(0)
+        schema = sent["response_format"]["json_schema"]["schema"]
+        reply = self._loop.say(self._role, sent["model"], sent["messages"], schema, sent["seed"])
+        text, refusal = (None, reply.reason) if isinstance(reply, Refusal) else (reply, None)
+        usage = {"prompt_tokens": len(json.dumps(sent["messages"]).split()), "completion_tokens": 20}
+        message = {"role": "assistant", "content": text, "refusal": refusal}
+        return json.dumps({"choices": [{"finish_reason": "stop", "message": message}], "usage": usage})
+
+
+class StandInWorker:
+    """The student worker as the loop sees it, without torch: a student that remembers which skills it was taught.
+
+    It answers right in a skill of which it has seen `enough` rows, and otherwise gives a wrong answer or none.
+    """
+
+    def __init__(self, enough: int = 5) -> None:
+        self.enough = enough
+        self.done: list[dict[str, Any]] = []
+        """The jobs that were carried out; one whose result lay there already is not."""
+
+    async def carry_out(self, job: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        folder = Path(job["folder"])
+        folder.mkdir(parents=True, exist_ok=True)
+        job_file, result_file = folder / "job.json", folder / "result.json"
+        if result_file.exists() and json.loads(job_file.read_text()) == job:
+            return json.loads(result_file.read_text())
+        job_file.write_text(json.dumps(job))
+        assert set(job) == (TRAIN_JOB if job["kind"] == "train" else ANSWER_JOB)
+        on_event({"event": "begin"})
+        result = {"ok": True, "seconds": 1.5, **(self._train if job["kind"] == "train" else self._answer)(job, folder)}
+        result_file.write_text(json.dumps(result))
+        self.done.append(job)
+        return result
+
+    def trainings(self) -> int:
+        return sum(job["kind"] == "train" for job in self.done)
+
+    def _train(self, job: dict[str, Any], folder: Path) -> dict[str, Any]:
+        assert job["adapter"] is None or (Path(job["adapter"]) / "memory.json").is_file()
+        rows = _jsonl(Path(job["rows"]))
+        skills = Counter(item.skill.name for row in rows if (item := known(row["prompt"][-1]["content"])))
+        memory = json.dumps(skills, sort_keys=True)
+        (folder / "adapter").mkdir(exist_ok=True)
+        (folder / "adapter" / "memory.json").write_text(memory)
+        digest = hashlib.sha256(memory.encode()).hexdigest()
+        return {"steps": 3, "loss": 0.5, "rows": len(rows), "tokens": 10 * len(rows), "adapter_digest": digest}
+
+    def _answer(self, job: dict[str, Any], folder: Path) -> dict[str, Any]:
+        memory = json.loads((Path(job["adapter"]) / "memory.json").read_text()) if job["adapter"] else {}
+        questions = _jsonl(Path(job["questions"]))
+        replies = [
+            {"key": q["key"], "reply": self._reply(q["prompt"][-1]["content"], memory), "tokens": 7} for q in questions
+        ]
+        (folder / "replies.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in replies))
+        return {"tokens": 7 * len(replies)}
+
+    def _reply(self, question: str, memory: dict[str, int]) -> str:
+        item = known(question)
+        if item and memory.get(item.skill.name, 0) >= self.enough:
+            return f"{item.truth.rationale}\n#### {item.truth.answer}"
+        return "#### wrong on purpose" if len(question) % 2 else "I cannot tell"
+
+
+class Loop:
+    """Teaches a recipe with the rehearsal teacher in this process and the stand-in student."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.runs = folder / "runs"
+        self.worker = StandInWorker()
+        self.sent: list[str] = []
+        """Every request that reached the teacher."""
+        self.model, self.concurrency = "rehearsal-teacher", 64
+        self.tampering: Callable[[str, str | Refusal], str | Refusal] = lambda role, reply: reply
+        """Given a role and what the rehearsal teacher replies; says what it replies instead."""
+        self._rehearsal = RehearsalTeacher()
+        patch.setattr(training, "carry_out", lambda *job: self.worker.carry_out(*job))
+        patch.setattr(evaluation, "carry_out", lambda *job: self.worker.carry_out(*job))
+        patch.setattr(cycle, "teachers_for", self._teachers)
+
+    def recipe(self, *edits: str, place: str | Path = "demo", small: Sequence[str] = SMALL) -> Recipe:
+        return load_recipe(place, [*small, *edits])
+
+    @asynccontextmanager
+    async def opened(self, recipe: Recipe, store: Store, **listening: Any) -> AsyncIterator[Work]:
+        async with open_work(recipe, Machine(), store, self.runs / Path(store.place).stem, **listening) as work:
+            yield work
+
+    async def teach(self, recipe: Recipe, store: Store, stage: Any = run_directly, **listening: Any) -> tuple[str, Plan]:
+        """The run's key and the plan that ended it."""
+        async with self.opened(recipe, store, **listening) as work:
+            return work.run.key, await teach(work, stage)
+
+    def say(self, role: str, model: str, messages: Any, schema: Any, sample: int) -> str | Refusal:
+        return self.tampering(role, self._rehearsal.reply(model, messages, schema, sample=sample))
+
+    @asynccontextmanager
+    async def _teachers(self, roles: list[str], machine: Machine, log: Any, purse: Any) -> AsyncIterator[Any]:
+        teachers = {role: InProcessTeacher(self, role, log, purse) for role in roles}
+        try:
+            yield teachers
+        finally:
+            for teacher in teachers.values():
+                await teacher.aclose()
+
+
+def _jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

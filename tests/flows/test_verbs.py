@@ -1,0 +1,69 @@
+"""The verbs that neither train nor serve."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from flows.cli import app
+
+VERBS = ["demo", "run", "check", "recipes", "parts", "show", "export", "doctor", "try"]
+
+
+def orchestrator(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+def test_help_names_every_verb() -> None:
+    result = orchestrator("--help")
+    assert all(verb in result.output for verb in VERBS)
+
+
+def test_every_verb_explains_itself_and_can_speak_json() -> None:
+    for verb in VERBS:
+        result = orchestrator(verb, "--help")
+        assert result.exit_code == 0
+        assert "--json" in result.output, verb
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import flows.cli, sys; print([m for m in ('torch', 'prefect', 'openai', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_check_prints_the_resolved_recipe_and_its_digest() -> None:
+    checked = json.loads(orchestrator("check", "demo", "--json").stdout)
+    assert checked["digest"].startswith("recipe:b2:")
+    assert checked["recipe"]["datasets"]["lessons"]["mixture"] == {"use": "everything"}
+    assert checked["digest"] in orchestrator("check", "demo").output.replace("\n", "")
+
+
+def test_recipes_and_parts_are_listed() -> None:
+    assert {row["recipe"] for row in json.loads(orchestrator("recipes", "--json").stdout)} >= {"demo"}
+    parts = json.loads(orchestrator("parts", "--json").stdout)
+    assert {"verifier", "critic", "source"} <= {row["kind"] for row in parts}
+    assert all(row["does"] for row in parts)
+    only = json.loads(orchestrator("parts", "verifiers", "--json").stdout)
+    assert {row["kind"] for row in only} == {"verifier"}
+
+
+def test_try_prints_one_verdict_a_row(tmp_path: Path) -> None:
+    rows = [
+        {"question": "1+1?", "gold": "2", "rationale": "1+1 = 2", "answer": "two"},
+        {"question": "1+1?", "gold": "2", "rationale": "1+1 = 3", "answer": "3"},
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    for part, expected in (("answer_match", ["accepted", "rejected"]), ("arithmetic_steps", ["accepted", "rejected"])):
+        lines = [json.loads(line) for line in orchestrator("try", part, "--in", path, "--json").stdout.splitlines()]
+        assert [line["outcome"] for line in lines] == expected
+
+
+def test_try_asks_the_rehearsal_teacher_for_a_draft(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "A film lasts 2 hours and 30 minutes. How many minutes is that?"}))
+    line = json.loads(orchestrator("try", "write_solution", "--in", path, "--json").stdout.splitlines()[0])
+    assert line["written"][0]["rationale"] or line["outcome"] == "unreadable"
