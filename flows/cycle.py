@@ -3,12 +3,15 @@
 The store is the only memory, so tasks neither cache nor persist; a retry, a crash and a second run are the same case.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogHandler
 
 from orchestrator.cycle import teach
 from orchestrator.summary import Summary, summarise
@@ -38,7 +41,17 @@ async def improve_student(work: Work) -> Plan:
         await show(summarise(work.store, work.run), work)
         return plan
 
-    return await improve()
+    try:
+        return await improve()
+    finally:  # logs and events still on their way would not outlive a server that ends with this command
+        await APILogHandler.aflush()
+        await _sent(EventsWorker.drain_all())
+
+
+async def _sent(draining: Any) -> None:
+    """Prefect drains at once where no loop runs, and as a coroutine where one does."""
+    if inspect.isawaitable(draining):
+        await draining
 
 
 async def show(summary: Summary, work: Work) -> None:

@@ -105,7 +105,7 @@ async def open_work(
     recipe: Recipe, machine: Machine, store: Store, runs: Path, **listening: Any
 ) -> AsyncIterator[Work]:
     """The run of this recipe, new or resumed, with its teachers ready. Raises AlreadyRunning, MachineError, SourceError."""
-    run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.resolved())
+    run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
     folder = run_folder(runs, run.key)
     with _held(folder), _budget_noted(store, run):
         ledger = Ledger(store, run.key, recipe.budget, prices(machine))

@@ -36,7 +36,13 @@ def guarded_keys(recipe: Recipe) -> frozenset[str]:
 
 
 def exams_of(recipe: Recipe, part: Part) -> list[str]:
-    return [name for name, exam in recipe.exams.items() if exam.part == part]
+    """By name: the order in which a recipe says them is not kept with the run."""
+    return sorted(name for name, exam in recipe.exams.items() if exam.part == part)
+
+
+def probed_sources(recipe: Recipe) -> set[str]:
+    """The sources that the student is taught to answer, as against those that it must only not forget."""
+    return {recipe.exams[name].source for name in exams_of(recipe, "probe")}
 
 
 async def examine(work: Work, student: Student, exams: Sequence[str]) -> list[Scorecard]:

@@ -91,7 +91,10 @@ class Ledger:
 
     def _check(self, what: str, cap: float | None, worst: float, spent: float) -> None:
         if cap is not None and worst > cap:
-            raise BudgetSpent(f"the budget of {cap:g} {what} is spent ({spent:g} used); {_HOW_ON.format(what)}")
+            waiting = f", {len(self._promised)} calls on their way" if self._promised else ""
+            raise BudgetSpent(
+                f"the budget of {cap:g} {what} is spent ({spent:g} used{waiting}); {_HOW_ON.format(what)}"
+            )
 
     def _promised_tokens(self) -> int:
         return sum(r.prompt_tokens + r.completion_tokens for r in self._promised)

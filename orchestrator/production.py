@@ -122,7 +122,7 @@ def _draft(
 
 def _split_key(work: Work, fields: Fields) -> str:
     """A new item may be an exam's of any source, so it has the key by which it is one, if there is such a key."""
-    keys = [source.split_key(fields) for source in work.recipe.sources.values()]
+    keys = [source.split_key(fields) for _, source in sorted(work.recipe.sources.items())]
     return next((key for key in keys if key in work.guarded), keys[0])
 
 

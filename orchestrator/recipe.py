@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from agents.kinds import Critic, Generator, Selection, Source, Verifier
 from agents.registry import Component, import_components, part
 from orchestrator.kinds import Exam, Feedback, Format, Mixture, Objective
+from orchestrator.recipe_text import RecipeError, apply_edit, read_yaml
 from storage.records import content_key
 
 FAILURES = "failures"
@@ -30,10 +30,6 @@ COMPONENT_PACKAGES = (
 )
 SHIPPED = Path(__file__).parent / "recipes"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-
-
-class RecipeError(Exception):
-    """A recipe that cannot be carried out; the message names the place, the reason and the way out."""
 
 
 class Clause(BaseModel):
@@ -201,10 +197,12 @@ class Recipe(Clause):
 
     @cached_property
     def digest(self) -> str:
-        """Hash of the method: the resolved recipe without its budget, and the revision of every component in it."""
-        method = self.resolved()
-        method.pop("budget")
-        return content_key("recipe", [method, sorted({part.signature for part in self.parts()})])
+        """Hash of the method and of the revision of every component in it."""
+        return content_key("recipe", [self.method(), sorted({part.signature for part in self.parts()})])
+
+    def method(self) -> dict[str, Any]:
+        """The resolved recipe without its budget, which may be raised while the run stays the same."""
+        return {name: clause for name, clause in self.resolved().items() if name != "budget"}
 
     def resolved(self) -> dict[str, Any]:
         return self.model_dump(mode="json", by_alias=True)
@@ -236,9 +234,9 @@ def load_recipe(place: str | Path, edits: list[str] | None = None) -> Recipe:
     """
     import_components(*COMPONENT_PACKAGES)
     path = _find(place)
-    data = _read(path)
+    data = read_yaml(path)
     for edit in edits or []:
-        _apply(data, edit)
+        apply_edit(data, edit)
     return validate_recipe(data, str(path))
 
 
@@ -266,72 +264,11 @@ def _find(place: str | Path) -> Path:
     )
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key said twice instead of forgetting the first."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        said = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        keys = [self.construct_object(key, deep=True) for key in said]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice!r} is said twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
-    except UnicodeDecodeError as error:
-        raise RecipeError(
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from error
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2024-13-45
-        raise RecipeError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path} holds {type(data).__name__}, expected a recipe: `name:`, `sources:`, `lessons:`, …")
-    return data
-
-
-def _apply(data: dict[str, Any], edit: str) -> None:
-    """`a.b=c`: a list's entries are addressed by position or by their `step:` or `job:` name."""
-    path, sign, text = edit.partition("=")
-    if not sign or not path:
-        raise RecipeError(f"cannot read the edit {edit!r}; write it as `a.b=value`, e.g. `lessons.solve.samples=3`")
-    *way, last = path.split(".")
-    target: Any = data
-    for name in way:
-        target = _entry(target, name, edit)
-    try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise RecipeError(f"the value of the edit {edit!r} is not valid YAML: {reason}") from error
-    if isinstance(target, list):
-        target[target.index(_entry(target, last, edit))] = value
-    elif isinstance(target, dict):
-        target[last] = value
-    else:
-        raise RecipeError(f"the edit {edit!r} goes into {'.'.join(way)!r}, which is a plain value")
-
-
-def _entry(target: Any, name: str, edit: str) -> Any:
-    if isinstance(target, dict):
-        return target.setdefault(name, {})
-    if isinstance(target, list):
-        if name.isdecimal() and int(name) < len(target):
-            return target[int(name)]
-        named = {entry.get("step") or entry.get("job"): entry for entry in target if isinstance(entry, dict)}
-        if name in named:
-            return named[name]
-        raise RecipeError(f"the edit {edit!r} finds no entry {name!r}; there are: {', '.join(map(str, named))}")
-    raise RecipeError(f"the edit {edit!r} goes through {name!r}, which is a plain value")
-
-
 def _lines(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
-        place = ".".join(str(piece) for piece in problem["loc"] if piece not in ("generate-step",)) or "recipe"
+        loc = problem["loc"]
+        way = [*loc[:2], *loc[3:]] if loc[:1] == ("lessons",) else loc  # without the tag that tells steps apart
+        place = ".".join(map(str, way)) or "recipe"
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"there is no such option{_nearest_option(problem)}"
@@ -342,7 +279,7 @@ def _lines(error: ValidationError) -> Iterator[str]:
 
 def _nearest_option(problem: Any) -> str:
     wanted = str(problem["loc"][-1])
-    near = difflib.get_close_matches(wanted, sorted(_all_options()), n=1)
+    near = difflib.get_close_matches(wanted, sorted(_all_options() - {wanted}), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

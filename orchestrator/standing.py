@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.evaluation import exams_of, probed_sources
 from orchestrator.recipe import Recipe
 from orchestrator.summary import main_exam, recipe_of
 from orchestrator.training import BASE_ROUND
@@ -71,12 +72,12 @@ class Standing:
 def standing_of(store: Store, run: Run) -> Standing:
     run = store.run(run.key) or run
     recipe, cards = recipe_of(run), store.scorecards(run.key)
-    probes = [name for name, exam in recipe.exams.items() if exam.part == "probe"]
-    name = main_exam(recipe, "probe") or probes[0]
+    name = main_exam(recipe, "probe") or exams_of(recipe, "probe")[0]
     probe = [card for card in cards if card.exam == name]
     best = max(probe, key=lambda card: (card.accuracy, card.round)).student if probe else ""
     base = probe[0].student if probe else ""
-    kept = [name for name, exam in recipe.exams.items() if exam.source not in recipe.lesson_sources()]
+    probed = probed_sources(recipe)
+    kept = sorted(name for name, exam in recipe.exams.items() if exam.source not in probed)
     return Standing(
         run=run,
         recipe=recipe,

@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from agents.kinds import Part
 from agents.registry import import_components
+from orchestrator.evaluation import exams_of, probed_sources
 from orchestrator.recipe import COMPONENT_PACKAGES, Recipe, validate_recipe
 from storage.records import CallOutcome, Dataset, Outcome, Run, Scorecard
 from storage.store import Store
@@ -18,6 +20,7 @@ class Summary:
     ended: str
     rounds: int
     seconds: float
+    """Of training and examining."""
     calls: int
     usd: float | None
     accepted: int
@@ -57,7 +60,7 @@ def summarise(store: Store, run: Run) -> Summary:
         recipe=run.recipe_name,
         ended=run.ended or (plans[-1].why if plans and plans[-1].stop else ""),
         rounds=max((s.round for s in store.students(run.key)), default=0),
-        seconds=round(spent.seconds, 1),
+        seconds=round(_computing(store, run), 1),
         calls=spent.calls,
         usd=spent.usd,
         accepted=_lessons(store, store.datasets(run.key)),
@@ -71,10 +74,10 @@ def summarise(store: Store, run: Run) -> Summary:
     )
 
 
-def main_exam(recipe: Recipe, part: str) -> str | None:
-    """The exam that a run is judged by: of this part, and on what the lessons are about."""
-    taught = recipe.lesson_sources()
-    return next((name for name, exam in recipe.exams.items() if exam.part == part and exam.source in taught), None)
+def main_exam(recipe: Recipe, part: Part) -> str | None:
+    """The exam that a run is judged by: of this part, and on what the probe asks about."""
+    probed = probed_sources(recipe)
+    return next((name for name in exams_of(recipe, part) if recipe.exams[name].source in probed), None)
 
 
 def _compared(recipe: Recipe, cards: list[Scorecard]) -> tuple[Scorecard | None, Scorecard | None]:
@@ -88,8 +91,8 @@ def _compared(recipe: Recipe, cards: list[Scorecard]) -> tuple[Scorecard | None,
 def _retention(
     recipe: Recipe, cards: list[Scorecard], before: Scorecard | None, after: Scorecard | None
 ) -> tuple[Scorecard | None, Scorecard | None]:
-    taught = recipe.lesson_sources()
-    kept = [card for card in cards if recipe.exams[card.exam].source not in taught]
+    probed = probed_sources(recipe)
+    kept = [card for card in cards if recipe.exams[card.exam].source not in probed]
     first = next((card for card in kept if before and card.student == before.student), None)
     last = next((card for card in kept if after and card.student == after.student), None)
     return first, last
@@ -111,6 +114,11 @@ def _by_skill(before: Scorecard | None, after: Scorecard | None) -> dict[str, di
         }
         for skill, score in before.skills.items()
     }
+
+
+def _computing(store: Store, run: Run) -> float:
+    stages = store.spending_by_stage(run.key).items()
+    return sum(spent.seconds for (_, stage), spent in stages if stage in ("train", "examine"))
 
 
 def _lessons(store: Store, datasets: list[Dataset]) -> int:

@@ -29,7 +29,8 @@ async def train(work: Work, plan: Plan, datasets: dict[str, str]) -> list[Studen
 
 async def _train(work: Work, plan: Plan, job: Job, dataset: str) -> Student:
     base = work.machine.base(work.recipe.students[job.student].base)
-    parent = _student_of_round(work, job, plan.round - 1) if job.init == "previous" else None
+    goes_on = job.init == "previous" and plan.round - 1 > BASE_ROUND  # the base is nobody's parent, examined or not
+    parent = _student_of_round(work, job, plan.round - 1) if goes_on else None
     settings = {"trainer": job.objective.trainer, "lora": job.lora.model_dump(), "seed": work.recipe.seed}
     settings["settings"] = job.objective.settings()
     student = Student.new(

@@ -5,6 +5,7 @@ Every record is keyed by its content (`content_key`), so adding one twice is add
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -96,7 +97,11 @@ class Keyed(SQLModel):
         return record
 
     def derived_key(self) -> str:
-        return content_key(type(self).__name__.lower(), [getattr(self, name) for name in self.identity])
+        return self.key_of({name: getattr(self, name) for name in self.identity})
+
+    @classmethod
+    def key_of(cls, fields: Mapping[str, Any]) -> str:
+        return content_key(cls.__name__.lower(), [fields[name] for name in cls.identity])
 
 
 class Outcome(StrEnum):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from agents import teacher as teacher_module
 from agents.kinds import Reply
@@ -27,16 +28,19 @@ from orchestrator.work import Work
 from storage.records import Plan, content_key
 from storage.store import Store, open_store
 
+settings.register_profile("loaded machine", deadline=None)
+settings.load_profile("loaded machine")
 DATA = Path(__file__).parent / "data"
 SMALL = (
     "sources.tasks.choose=[change, trip, film, tallest]",
-    "seeds={tasks: 24, basics: 3}",
+    "sources.basics.choose=[add, copy]",
+    "seeds={tasks: 16, basics: 2}",
     "lessons.practise.samples=1",
     "exams.probe.per_skill=3",
     "exams.test.per_skill=3",
-    "exams.retention.per_skill=1",
-    "feedback.seeds=12",
-    "feedback.failures=6",
+    "exams.retention.per_skill=2",
+    "feedback.seeds=10",
+    "feedback.failures=4",
 )
 """Edits that make a recipe of the demo which two rounds of the loop teach in well under a second."""
 TRAIN_JOB = {"kind", "folder", "base", "adapter", "rows", "trainer", "lora", "seed", "settings"}
@@ -114,10 +118,10 @@ class InProcessTeacher(EndpointTeacher):
         self._loop, self._role = loop, role
 
     async def _send(self, client: Any, sent: dict[str, Any]) -> str:
-        self._loop.sent.append(json.dumps(sent, sort_keys=True))
         await asyncio.sleep(0)
         schema = sent["response_format"]["json_schema"]["schema"]
         reply = self._loop.say(self._role, sent["model"], sent["messages"], schema, sent["seed"])
+        self._loop.sent.append(json.dumps(sent, sort_keys=True))
         text, refusal = (None, reply.reason) if isinstance(reply, Refusal) else (reply, None)
         usage = {"prompt_tokens": len(json.dumps(sent["messages"]).split()), "completion_tokens": 20}
         message = {"role": "assistant", "content": text, "refusal": refusal}
@@ -130,7 +134,7 @@ class StandInWorker:
     It answers right in a skill of which it has seen `enough` rows, and otherwise gives a wrong answer or none.
     """
 
-    def __init__(self, enough: int = 5) -> None:
+    def __init__(self, enough: int = 4) -> None:
         self.enough = enough
         self.done: list[dict[str, Any]] = []
         """The jobs that were carried out; one whose result lay there already is not."""
@@ -202,7 +206,9 @@ class Loop:
         async with open_work(recipe, Machine(), store, self.runs / Path(store.place).stem, **listening) as work:
             yield work
 
-    async def teach(self, recipe: Recipe, store: Store, stage: Any = run_directly, **listening: Any) -> tuple[str, Plan]:
+    async def teach(
+        self, recipe: Recipe, store: Store, stage: Any = run_directly, **listening: Any
+    ) -> tuple[str, Plan]:
         """The run's key and the plan that ended it."""
         async with self.opened(recipe, store, **listening) as work:
             return work.run.key, await teach(work, stage)

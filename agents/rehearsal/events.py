@@ -32,7 +32,10 @@ def _event(rng: Random) -> Slots:
 
 
 def _why(s: Slots, relation: str) -> str:
-    return f"{s['n']} {s['v']} the {s['o']}, {relation}:"
+    """The rule behind the tail, said of `it` instead of the object."""
+    tail = _tail({**s, "o": "it"}, relation).replace("the it", "it")
+    verb = {"need": "needs", "effect": "sees that", "react": "feels", "want": "wants"}[relation]
+    return f"Who {s['v']} {verb} {tail}."
 
 
 def _tail(s: Slots, relation: str) -> str:

@@ -31,8 +31,8 @@ def _ranked(facts: str) -> list[str]:
 
 
 def _solve_order(s: Slots) -> Solution:
-    ranked = _ranked(s["facts"])
-    return Solution(f"{ranked[0]} over {ranked[1]}, {ranked[1]} over {ranked[2]}.", ranked[0])
+    lower = [fact.rstrip(".").rpartition(" than ")[2] for fact in s["facts"].split(". ")]
+    return Solution(f"{lower[0]} is lower. {lower[1]} is lower.", _ranked(s["facts"])[0])
 
 
 def _wrong_order(s: Slots, rng: Random) -> str:

@@ -27,7 +27,7 @@ class TargetFailures(Feedback):
     def next_plan(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> Mapping[str, Any]:
         if reason := self._reason_to_stop(plan, cards, failures):
             return {"stop": True, "why": reason}
-        failed = Counter(failure.skill for failure in failures)
+        failed = Counter(sorted(failure.skill for failure in failures))  # equals by name
         quotas = _shared(self.seeds, failed)
         worst = ", ".join(f"{skill} ({count})" for skill, count in failed.most_common(3) if skill) or "all questions"
         targets = _in_turn(failures, self.failures)

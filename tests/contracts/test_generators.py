@@ -1,0 +1,84 @@
+"""What every generator must hold to: it shows what it is given, nothing else, and cannot be talked out of its prompt."""
+
+from typing import Any
+
+import pytest
+
+from agents.kinds import Generator, Nobody, UnreadableReply
+from agents.prompts import read_tagged
+from tests.conftest import ScriptedTeacher
+from tests.contracts.whole import FIELDS, HOSTILE, named, of_kind
+
+GENERATORS = of_kind(Generator)
+every = pytest.mark.parametrize("generator", GENERATORS, ids=named)
+asking = pytest.mark.parametrize("generator", [g for g in GENERATORS if g.asks], ids=named)
+
+
+def visible(generator: Any, **fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**FIELDS, **fields}.items() if name in generator.reads}
+
+
+def says(prompt: str, form: Any, sample: int) -> dict[str, Any]:
+    properties = form.model_json_schema()["properties"]
+    return {
+        name: ["some text"] if schema.get("type") == "array" else "some text" for name, schema in properties.items()
+    }
+
+
+@every
+def test_it_says_what_it_writes_and_reads(generator: Any) -> None:
+    assert generator.writes
+    assert generator.reads
+    assert set(generator.reads) <= set(FIELDS)
+
+
+@every
+async def test_it_writes_fields_and_names_the_call(generator: Any) -> None:
+    teacher = ScriptedTeacher(says) if generator.asks else Nobody()
+    writings = await generator.write(visible(generator), teacher, 0)
+    assert writings
+    for writing in writings:
+        assert writing.fields
+        assert all(isinstance(value, str) and value for value in writing.fields.values())
+        assert (writing.call is not None) == generator.asks
+
+
+@asking
+async def test_the_prompt_shows_the_visible_fields_and_no_others(generator: Any) -> None:
+    marks = {name: f"mark-of-{name}" for name in FIELDS}
+    teacher = ScriptedTeacher(says)
+    await generator.write(visible(generator, **marks), teacher, 0)
+    shown = {name for name, mark in marks.items() if mark in teacher.asked[0]}
+    assert shown == set(generator.reads)
+
+
+@asking
+async def test_hostile_text_stays_in_its_section(generator: Any) -> None:
+    for name in generator.reads:
+        teacher = ScriptedTeacher(says)
+        fields = visible(generator, **{name: HOSTILE})
+        await generator.write(fields, teacher, 0)
+        assert read_tagged(teacher.asked[0]) == fields
+
+
+@asking
+async def test_the_instruction_is_the_same_whatever_the_material(generator: Any) -> None:
+    prompts = []
+    for text in ("", HOSTILE, "{question}"):
+        teacher = ScriptedTeacher(says)
+        await generator.write(visible(generator, question=text), teacher, 0)
+        prompts.append(teacher.asked[0].partition("\n<")[0])
+    assert len(set(prompts)) == 1
+
+
+@asking
+async def test_each_sample_is_a_call_of_its_own(generator: Any) -> None:
+    teacher = ScriptedTeacher(says)
+    calls = [(await generator.write(visible(generator), teacher, sample))[0].call for sample in (0, 1, 0)]
+    assert calls[0] == calls[2] != calls[1]
+
+
+@asking
+async def test_a_reply_that_cannot_be_read_is_passed_on(generator: Any) -> None:
+    with pytest.raises(UnreadableReply):
+        await generator.write(visible(generator), ScriptedTeacher(lambda *_: UnreadableReply("?", "call:1")), 0)

@@ -1,0 +1,143 @@
+"""What every verifier, critic and selection must hold to: they judge, and never touch what they judge."""
+
+import json
+from copy import deepcopy
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from agents.answers import final_answer
+from agents.kinds import Critic, Judgement, Refused, Selection, UnreadableReply, Verifier
+from agents.rehearsal import world
+from storage.records import Draft, Outcome
+from tests.conftest import ScriptedTeacher
+from tests.contracts.whole import DATA, FIELDS, HOSTILE, SECRET, a_draft, named, of_kind
+
+DRAFTS = (
+    a_draft(0),
+    a_draft(1),
+    a_draft(2, answer="8", rationale="3+4=8"),
+    a_draft(3, answer="seven", rationale="I think so."),
+    a_draft(4, rationale=HOSTILE, answer=HOSTILE, question=HOSTILE),
+    a_draft(5, question="What is 1/0?", answer="", rationale=""),
+    a_draft(6, question="Other?", answer="∞" * 5000, gold="9" * 400),
+)
+verifiers = pytest.mark.parametrize("judge", of_kind(Verifier), ids=named)
+critics = pytest.mark.parametrize("judge", of_kind(Critic), ids=named)
+selections = pytest.mark.parametrize("judge", of_kind(Selection), ids=named)
+
+
+def well_formed(judgement: Judgement) -> bool:
+    json.dumps(judgement.evidence)
+    return judgement.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) and len(judgement.reason.strip()) > 2
+
+
+def content(drafts: Any) -> list[dict[str, Any]]:
+    return deepcopy([draft.model_dump() for draft in drafts])
+
+
+def says(prompt: str, form: Any, sample: int) -> dict[str, Any]:
+    """Fills any form of a critic: yes, and a reason."""
+    fill = {"boolean": True, "string": "It holds.", "integer": 3, "number": 0.5}
+    properties = form.model_json_schema()["properties"]
+    return {name: fill[schema["type"]] for name, schema in properties.items()}
+
+
+@verifiers
+def test_a_verifier_judges_each_draft_with_a_reason_and_changes_none(judge: Any) -> None:
+    before = content(DRAFTS)
+    assert all(well_formed(judge.judge(draft)) for draft in DRAFTS)
+    assert content(DRAFTS) == before
+
+
+@verifiers
+def test_a_verifier_says_the_same_of_the_same_draft(judge: Any) -> None:
+    for draft in DRAFTS:
+        assert judge.judge(draft) == judge.judge(draft)
+
+
+def gold_drafts() -> list[Draft]:
+    items = [item for skill in world.SKILLS for item in islice(world.items(skill, 3), 25)]
+    found = [
+        a_draft(i, question=item.question, rationale=item.rationale, answer=item.answer, gold=item.answer)
+        for i, item in enumerate(items)
+    ]
+    for line in (DATA / "recorded_solutions.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        gold = final_answer(row["ground_truth"])
+        assert gold
+        truth = row["ground_truth"].rpartition("\n")[0]
+        found.append(a_draft(0, question=row["question"], rationale=truth, answer=gold, gold=gold))
+    return found
+
+
+@verifiers
+def test_gold_passes(judge: Any) -> None:
+    drafts = gold_drafts()
+    assert len(drafts) > 300
+    failed = [(draft.fields, verdict.reason) for draft in drafts
+              if (verdict := judge.judge(draft)).outcome != Outcome.ACCEPTED]  # fmt: skip
+    assert failed == []
+
+
+@verifiers
+def test_a_verifier_rejects_something(judge: Any) -> None:
+    assert judge.judge(DRAFTS[2]).outcome == Outcome.REJECTED
+
+
+@critics
+async def test_a_critic_judges_each_draft_with_a_reason_a_call_and_changes_none(judge: Any) -> None:
+    before = content(DRAFTS)
+    teacher = ScriptedTeacher(says)
+    judgements = [await judge.judge(draft, teacher) for draft in DRAFTS]
+    assert all(well_formed(judgement) and judgement.call for judgement in judgements)
+    assert len(teacher.asked) >= len(DRAFTS)
+    assert content(DRAFTS) == before
+
+
+@critics
+@pytest.mark.parametrize("error", [UnreadableReply("no JSON", "call:1"), Refused("no", "call:2")], ids=repr)
+async def test_a_critics_unreadable_reply_is_an_error_and_no_judgement(judge: Any, error: UnreadableReply) -> None:
+    with pytest.raises(type(error)) as caught:
+        await judge.judge(DRAFTS[0], ScriptedTeacher(lambda *_: error))
+    assert caught.value.call == error.call
+
+
+@critics
+async def test_a_critic_is_not_told_the_gold_answer(judge: Any) -> None:
+    teacher = ScriptedTeacher(says)
+    await judge.judge(a_draft(0, gold=SECRET, solution=SECRET), teacher)
+    assert SECRET not in "".join(teacher.asked)
+
+
+@critics
+async def test_a_draft_cannot_speak_to_its_critic_outside_its_section(judge: Any) -> None:
+    from agents.prompts import read_tagged
+
+    teacher = ScriptedTeacher(says)
+    await judge.judge(a_draft(0, rationale=HOSTILE), teacher)
+    shown = read_tagged(teacher.asked[0])
+    assert shown["rationale"] == HOSTILE
+    assert shown["answer"] == FIELDS["answer"]
+
+
+@selections
+@pytest.mark.parametrize("earlier", [(), DRAFTS[:1]], ids=["first round", "later round"])
+def test_a_selection_gives_one_judgement_a_draft_with_a_reason_and_changes_none(judge: Any, earlier: Any) -> None:
+    drafts, before = DRAFTS[1:], content(DRAFTS)
+    judgements = judge.choose(drafts, earlier)
+    assert len(judgements) == len(drafts)
+    assert all(map(well_formed, judgements))
+    assert content(DRAFTS) == before
+
+
+@selections
+def test_a_selection_of_nothing_is_nothing(judge: Any) -> None:
+    assert judge.choose([], []) == []
+    assert judge.choose([], DRAFTS) == []
+
+
+@selections
+def test_a_selection_says_the_same_of_the_same_drafts(judge: Any) -> None:
+    assert judge.choose(DRAFTS, []) == judge.choose(list(DRAFTS), [])

@@ -1,0 +1,98 @@
+"""Machine files: what a person may get wrong is said with the place and the way out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.teacher import OpenPurse, Price
+from orchestrator.machine import EMBEDDED, Machine, MachineError, load_machine, prices, teachers_for
+from orchestrator.trial import Memory
+
+
+def machine_file(folder: Path, text: str | bytes) -> Path:
+    path = folder / "machine.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+async def opened(machine: Machine, *roles: str) -> dict[str, Any]:
+    async with teachers_for(list(roles), machine, Memory(), OpenPurse()) as teachers:
+        return dict(teachers)
+
+
+BAD = {
+    "[1": "cannot read the machine file .*machine.yaml: while parsing",
+    "a: 2024-13-45": "cannot read the machine file .*month must be in 1..12",
+    "- a": "machine.yaml: the whole: Input should be",
+    "rolls: {}": "machine.yaml: rolls: Extra inputs are not permitted",
+    "default: {endpont: x}": "machine.yaml: default.endpont: Extra inputs",
+    "roles: {teacher: {concurrency: 0}}": "roles.teacher.concurrency: Input should be greater than or equal to 1",
+    "default: {key: sk-123}": "default.key: Extra inputs are not permitted",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_bad_machine_file_is_refused_with_the_place(tmp_path: Path, text: str) -> None:
+    with pytest.raises(MachineError, match=BAD[text]) as caught:
+        load_machine(machine_file(tmp_path, text))
+    assert "sk-123" not in str(caught.value)
+
+
+def test_a_missing_or_foreign_machine_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="cannot read the machine file"):
+        load_machine(tmp_path / "none.yaml")
+    with pytest.raises(MachineError, match="cannot read the machine file"):
+        load_machine(machine_file(tmp_path, b"\xff\xfe\x00"))
+
+
+def test_no_machine_file_and_an_empty_one_are_the_rehearsal(tmp_path: Path) -> None:
+    assert load_machine(None) == load_machine(machine_file(tmp_path, "")) == Machine()
+    assert Machine().entry("any role").endpoint == "rehearsal:"
+
+
+def test_an_unnamed_role_is_played_by_the_default(tmp_path: Path) -> None:
+    machine = load_machine(machine_file(tmp_path, "roles: {judge: {model: big}}\ndefault: {model: small}"))
+    assert (machine.entry("judge").model, machine.entry("teacher").model) == ("big", "small")
+
+
+async def test_a_missing_key_names_its_variable_and_the_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    machine = Machine.model_validate({"default": {"endpoint": "http://127.0.0.1:9/v1", "key_env": "MY_KEY"}})
+    with pytest.raises(
+        MachineError, match=r"role 'teacher' needs the key in environment variable MY_KEY.*export MY_KEY"
+    ):
+        await opened(machine, "teacher")
+    monkeypatch.setenv("MY_KEY", "sk-1")
+    assert (await opened(machine, "teacher"))["teacher"].model == "rehearsal-teacher"
+
+
+async def test_an_address_that_is_none_names_the_role() -> None:
+    machine = Machine.model_validate({"roles": {"judge": {"endpoint": "example.com"}}})
+    with pytest.raises(MachineError, match=r"role 'judge': base URL 'example.com'.*expected https"):
+        await opened(machine, "judge")
+
+
+async def test_recorded_solutions_that_are_not_there_are_a_machine_error(tmp_path: Path) -> None:
+    machine = Machine.model_validate({"default": {"endpoint": f"recorded:{tmp_path / 'none.jsonl'}"}})
+    with pytest.raises(MachineError, match=r"endpoint 'recorded:"):
+        await opened(machine, "teacher")
+
+
+def test_a_base_is_a_folder_with_a_model(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    machine = Machine(students={"own": str(tmp_path / "model")})
+    assert machine.base("embedded") == str(EMBEDDED.resolve())
+    for name in ("own", "Qwen/unknown", "", str(tmp_path / "nowhere")):
+        with pytest.raises(MachineError, match="name its folder in the machine file under `students:`"):
+            machine.base(name)
+    (tmp_path / "model" / "config.json").write_text("{}")
+    assert machine.base("own") == machine.base(str(tmp_path / "model")) == str(tmp_path / "model")
+
+
+def test_a_price_is_known_only_whole() -> None:
+    entries = {
+        "a": {"model": "whole", "usd_per_million_prompt": 1, "usd_per_million_completion": 2},
+        "b": {"model": "half", "usd_per_million_prompt": 1},
+    }
+    assert prices(Machine.model_validate({"roles": entries})) == {"whole": Price(1, 2)}
