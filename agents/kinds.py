@@ -45,6 +45,10 @@ class Teacher(Protocol):
         ...
 
 
+class UnfitDraft(Exception):
+    """A component cannot judge or use what it is given, and says why: the recipe or the data has to change."""
+
+
 class Nobody:
     """The teacher of a step that asks none."""
 

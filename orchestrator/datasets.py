@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from orchestrator.clauses import DatasetSpec
 from orchestrator.production import stream
-from orchestrator.recipe import DatasetSpec, RecipeError
+from orchestrator.recipe import RecipeError
 from orchestrator.work import Work
 from storage.records import Dataset, DatasetRow, Draft, Plan
 from storage.store import rows_digest

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.recipe import FAILURES, AnyStep, Generate, component_of
+from orchestrator.clauses import FAILURES, AnyStep, Generate, component_of
 from orchestrator.standing import Standing
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
 from storage.store import Store

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from agents.teacher import BudgetSpent, Price, Reservation
-from orchestrator.recipe import Budget
+from orchestrator.clauses import Budget
 from storage.records import Call, CallOutcome, Entry
 from storage.store import Store
 

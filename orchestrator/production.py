@@ -5,13 +5,26 @@ A stage asks the store what is already done and does the rest, so a retry, a cra
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from agents.kinds import Critic, Fields, Generator, Judgement, Nobody, Teacher, UnreadableReply, Verifier, Writing
-from orchestrator.recipe import FAILURES, AnyStep, Generate, Judge, RecipeError, Select, component_of
+from agents.kinds import (
+    Critic,
+    Fields,
+    Generator,
+    Judgement,
+    Nobody,
+    Teacher,
+    UnfitDraft,
+    UnreadableReply,
+    Verifier,
+    Writing,
+)
+from orchestrator.clauses import FAILURES, AnyStep, Generate, Judge, Select, component_of
+from orchestrator.recipe import RecipeError
 from orchestrator.work import Work
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
 
@@ -90,12 +103,32 @@ async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[
 async def _write(work: Work, step: Generate, material: Seed | Draft, role: str, sample: int) -> list[Writing] | None:
     """None if the reply could not be read: its call says why, and nothing becomes of it."""
     generator: Generator = step.generate
-    shown = step.shows or [name for name in generator.reads if name in material.fields]
-    visible = {name: material.fields[name] for name in shown if name in material.fields}
+    with _explained(step, material):
+        visible = {
+            name: material.fields[name] for name in step.shows or generator.reads if _shown(step, material, name)
+        }
+        try:
+            return await generator.write(visible, _teacher(work, role), sample)
+        except UnreadableReply:
+            return None
+
+
+def _shown(step: Generate, material: Seed | Draft, name: str) -> bool:
+    """A field that the recipe shows must be there; one that the generator reads by itself need not be."""
+    return step.shows is not None or name in material.fields
+
+
+@contextmanager
+def _explained(step: AnyStep, material: Seed | Draft | None) -> Iterator[None]:
+    """A component that is given what it cannot use says which field it misses, or why."""
     try:
-        return await generator.write(visible, _teacher(work, role), sample)
-    except UnreadableReply:
-        return None
+        yield
+    except KeyError as error:
+        has = ", ".join(material.fields) if material else "nothing"
+        reader = component_of(step).use
+        raise RecipeError(f"step {step.step!r}: {reader} reads {error}, but what it is given has: {has}") from error
+    except UnfitDraft as error:
+        raise RecipeError(f"step {step.step!r}: {error}") from error
 
 
 def _draft(
@@ -145,22 +178,20 @@ async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
 
 async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement:
     judge: Critic | Verifier = step.judge
-    try:
+    with _explained(step, draft):
         if isinstance(judge, Verifier):
             return judge.judge(draft)
-        return await judge.judge(draft, _teacher(work, step.role or ""))
-    except UnreadableReply as error:
-        return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
-    except KeyError as error:
-        has = ", ".join(draft.fields)
-        raise RecipeError(f"step {step.step!r}: {judge.use} reads {error}, but these drafts have: {has}") from error
-    except ValueError as error:
-        raise RecipeError(f"step {step.step!r}: {error}") from error
+        try:
+            return await judge.judge(draft, _teacher(work, step.role or ""))
+        except UnreadableReply as error:
+            return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
 
 
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
     earlier = [draft for number in range(1, plan.round) for draft in _let_through(work, step, step.to, number)]
-    return _commit(work, step, drafts, step.select.choose(drafts, earlier))
+    with _explained(step, drafts[0] if drafts else None):
+        judgements = step.select.choose(drafts, earlier)
+    return _commit(work, step, drafts, judgements)
 
 
 def _commit(work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement]) -> Yield:

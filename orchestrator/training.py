@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orchestrator.recipe import Job
+from orchestrator.clauses import Job
 from orchestrator.work import Work
 from orchestrator.worker_process import carry_out
 from storage.records import Entry, Plan, Student

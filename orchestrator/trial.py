@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from agents.kinds import Critic, Generator, Judgement, Selection, Teacher, UnreadableReply, Verifier
+from agents.kinds import Critic, Generator, Judgement, Selection, Teacher, UnfitDraft, UnreadableReply, Verifier
 from agents.registry import build, import_components
 from agents.teacher import OpenPurse
 from orchestrator.machine import load_machine, teachers_for
@@ -73,7 +73,7 @@ def _verified(component: Verifier, draft: Draft) -> Judgement:
         return component.judge(draft)
     except KeyError as error:
         raise TrialError(_lacking(component.use, draft.sample, error, draft)) from error
-    except ValueError as error:
+    except UnfitDraft as error:
         raise TrialError(f"row {draft.sample}: {error}") from error
 
 

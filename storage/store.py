@@ -129,7 +129,8 @@ def _checked_row(record: Record) -> Row:
     if not isinstance(record, Record):
         raise StoreError(f"A {kind.__name__} is not a record. Expected one of storage.records.")
     try:
-        row = _form_of(kind).validate_python({name: getattr(record, name) for name in kind.model_fields})
+        form: Any = _form_of
+        row = form(kind).validate_python({name: getattr(record, name) for name in kind.model_fields})
         derived = kind.key_of(row) if issubclass(kind, Keyed) else None
     except ValidationError as error:
         misfits = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
@@ -145,7 +146,7 @@ def _checked_row(record: Record) -> Row:
 
 
 @lru_cache
-def _form_of(kind: type[SQLModel]) -> TypeAdapter[Row]:
+def _form_of(kind: Any) -> TypeAdapter[Row]:
     """The fields of a table class as a plain form: SQLAlchemy's attributes would make validation ten times slower."""
     fields = {name: Annotated[(info.annotation, *info.metadata, None)] for name, info in kind.model_fields.items()}
     return TypeAdapter(TypedDict(kind.__name__, fields))  # type: ignore[operator]

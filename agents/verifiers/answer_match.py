@@ -1,5 +1,5 @@
 from agents.answers import same_answer
-from agents.kinds import Judgement, Verifier, accepted, rejected
+from agents.kinds import Judgement, UnfitDraft, Verifier, accepted, rejected
 from agents.registry import register
 from storage.records import Draft
 
@@ -10,7 +10,7 @@ class AnswerMatch(Verifier):
 
     def judge(self, draft: Draft) -> Judgement:
         if "gold" not in draft.fields:
-            raise ValueError(
+            raise UnfitDraft(
                 "answer_match compares with `gold`, which this draft's source does not give; "
                 "use the selection `majority_vote` for questions without a known answer"
             )

@@ -59,7 +59,7 @@ class Mixed(Sampler[int]):
 class Trainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Mixed:
         rows: Any = train_dataset if train_dataset is not None else self.train_dataset
-        return Mixed([len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, self.args.data_seed)
+        return Mixed([len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, self.args.seed)
 
 
 class Stream(TrainerCallback):

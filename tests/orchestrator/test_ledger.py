@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agents.teacher import BudgetSpent, Price
 from orchestrator import ledger as ledger_module
+from orchestrator.clauses import Budget
 from orchestrator.ledger import Ledger
-from orchestrator.recipe import Budget
 from storage.records import Call, CallOutcome, Run
 from storage.store import Spending, Store, StoreError
 

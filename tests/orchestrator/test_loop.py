@@ -1,8 +1,6 @@
 """The whole loop, without torch, Prefect or a server: what a run must hold to, whatever happens to it on the way."""
 
 import json
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +9,16 @@ import yaml
 
 from agents.kinds import SourceError
 from agents.rehearsal.teacher import Refusal
-from agents.teacher import BudgetSpent
-from orchestrator.cycle import AlreadyRunning, run_directly
+from orchestrator.clauses import FAILURES
+from orchestrator.cycle import run_directly
 from orchestrator.datasets import NoLessons
 from orchestrator.handover import hand_over
 from orchestrator.production import SPLIT_GUARD
-from orchestrator.recipe import FAILURES, SHIPPED, RecipeError
+from orchestrator.recipe import SHIPPED, RecipeError
 from orchestrator.summary import summarise
-from storage.records import Attempt, Call, DatasetRow, Draft, Failure, Outcome, Plan, Run, Student
+from storage.records import Attempt, Draft, Failure, Outcome, Plan, Run, Student
 from storage.store import Store
 from tests.conftest import Loop
-
-NewStore = Callable[[str], Store]
-KNOWN: list[str] = []
-"""The fingerprint below, once it is known."""
-
-
-class Crash(BaseException):
-    """Ends a run as a kill would: nothing in the product may catch it."""
-
-
-@pytest.fixture
-async def undisturbed(loop: Loop, new_store: NewStore) -> str:
-    """The fingerprint of the small demo that nothing interrupted; the loop has then forgotten what was sent and done."""
-    if not KNOWN:
-        with new_store("undisturbed") as store:
-            key, _ = await loop.teach(loop.recipe(), store)
-            KNOWN.append(store.fingerprint(key))
-        loop.sent.clear()
-        loop.worker.done.clear()
-    return KNOWN[0]
-
 
 # --- a run that nothing disturbs ------------------------------------------------------------------------------------
 
@@ -63,14 +40,6 @@ async def test_a_second_run_of_the_same_recipe_asks_and_trains_nothing(loop: Loo
     assert (again, len(loop.sent), len(loop.worker.done)) == (key, sent, done)
     assert store.fingerprint(key) == before
     assert plan.stop
-
-
-async def test_another_store_and_another_concurrency_come_to_the_same_work(
-    loop: Loop, store: Store, undisturbed: str
-) -> None:
-    loop.concurrency = 1
-    key, _ = await loop.teach(loop.recipe(), store)
-    assert store.fingerprint(key) == undisturbed
 
 
 async def test_no_request_is_sent_twice(loop: Loop, store: Store) -> None:
@@ -131,9 +100,9 @@ async def test_the_guard_knows_the_exam_items_of_every_source(loop: Loop, store:
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     recipe = loop.recipe()
     data = recipe.resolved()
-    data["sources"] = {"own": {"use": "jsonl_questions", "path": str(tmp_path / "own.jsonl")}, **data["sources"]}
-    data["lessons"][0]["from"].append("own")
-    data["seeds"]["own"] = 4
+    data["sources"] = {"a_file": {"use": "jsonl_questions", "path": str(tmp_path / "own.jsonl")}, **data["sources"]}
+    data["lessons"][0]["from"].append("a_file")
+    data["seeds"]["a_file"] = 4
     (tmp_path / "mixed.yaml").write_text(yaml.safe_dump(data))
 
     def copy(role: str, reply: str | Refusal) -> str | Refusal:
@@ -201,167 +170,6 @@ async def test_what_happens_is_told_while_it_happens(loop: Loop, store: Store) -
     told: list[str] = []
     await loop.teach(loop.recipe(), store, tell=lambda event, facts: told.append(event))
     assert {"gathered", "batch", "frozen", "training", "examining", "examined", "planned"} <= set(told)
-
-
-# --- a run that dies ------------------------------------------------------------------------------------------------
-
-
-async def test_a_run_that_dies_after_every_stage_does_the_same_work(loop: Loop, store: Store, undisturbed: str) -> None:
-    done: set[str] = set()
-
-    async def dying(name: str, stage: Any, *arguments: Any) -> Any:
-        result = await run_directly(name, stage, *arguments)
-        if name not in done:
-            done.add(name)
-            raise Crash(name)
-        return result
-
-    key, deaths = await _taught_at_last(loop, store, stage=dying)
-    assert deaths == len(done) > 20
-    assert store.fingerprint(key) == undisturbed
-    assert len(set(loop.sent)) == len(loop.sent)
-    assert loop.worker.trainings() == 2
-
-
-async def test_a_run_that_dies_at_every_commit_does_the_same_work(
-    loop: Loop, store: Store, undisturbed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In turn before and after the commit; of calls, which are many, after every tenth."""
-    loop.concurrency = 1  # a request on the wire is lost with its process, so one at a time
-    store_add, commits = store.add, _Commits()
-    loop.tampering = lambda role, reply: commits.living(reply)
-
-    def add(*records: Any) -> int:
-        new = any(not store.by_key(type(r), [r.key]) for r in records if not isinstance(r, DatasetRow))
-        commits.before(records, new)
-        added = store_add(*records)
-        commits.after(records, new)
-        return added
-
-    monkeypatch.setattr(store, "add", add)
-    key, deaths = await _taught_at_last(loop, store, reborn=commits.reborn)
-    assert deaths > 40
-    assert store.fingerprint(key) == undisturbed
-    assert len(set(loop.sent)) == len(loop.sent)
-    assert loop.worker.trainings() == 2
-    assert store.verify() == []
-
-
-class _Commits:
-    def __init__(self) -> None:
-        self.is_dead, self.dies_before, self.calls = False, False, 0
-
-    def living(self, reply: str | Refusal) -> str | Refusal:
-        if self.is_dead:
-            raise Crash("sends nothing any more")
-        return reply
-
-    def reborn(self) -> None:
-        self.is_dead, self.dies_before = False, not self.dies_before
-
-    def before(self, records: Any, new: bool) -> None:
-        buys = any(isinstance(record, Call) for record in records)
-        if self.is_dead or (new and self.dies_before and not buys):
-            self.is_dead = True
-            raise Crash("before a commit")
-
-    def after(self, records: Any, new: bool) -> None:
-        buys = any(isinstance(record, Call) for record in records)
-        self.calls += buys
-        if new and (not buys or self.calls % 10 == 0):
-            self.is_dead = True
-            raise Crash("after a commit")
-
-
-async def _taught_at_last(
-    loop: Loop, store: Store, stage: Any = run_directly, reborn: Callable[[], None] = lambda: None
-) -> tuple[str, int]:
-    """Starts the run again until it ends; (its key, how often it died)."""
-    recipe = loop.recipe()
-    for deaths in range(500):
-        try:
-            key, _ = await loop.teach(recipe, store, stage=stage)
-        except Crash:
-            reborn()
-        except BaseExceptionGroup as group:  # of several batches at once, each dies
-            if group.split(Crash)[1]:
-                raise
-            reborn()
-        else:
-            return key, deaths
-    raise AssertionError("the run never ended")
-
-
-async def test_a_student_whose_training_fails_is_trained_again(
-    loop: Loop, store: Store, undisturbed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train = loop.worker._train
-    monkeypatch.setattr(loop.worker, "_train", _raises(OSError("no space left")))
-    with pytest.raises(OSError, match="no space left"):
-        await loop.teach(loop.recipe(), store)
-    monkeypatch.setattr(loop.worker, "_train", train)
-    sent = len(loop.sent)
-    key, _ = await loop.teach(loop.recipe(), store)
-    assert store.fingerprint(key) == undisturbed
-    assert sent > 15
-    assert len(set(loop.sent)) == len(loop.sent)
-
-
-def _raises(error: Exception) -> Any:
-    def fail(*_: Any) -> Any:
-        raise error
-
-    return fail
-
-
-async def test_one_process_at_a_time_carries_out_a_run(loop: Loop, store: Store) -> None:
-    recipe, other = loop.recipe(), loop.recipe("seed=1")
-    async with loop.opened(recipe, store):
-        with pytest.raises(AlreadyRunning, match=r"process \d+ is carrying out this run already.*--set seed=1"):
-            async with loop.opened(recipe, store):
-                pass
-        async with loop.opened(other, store) as work:
-            assert work.run.recipe_name == "demo"
-    async with loop.opened(recipe, store):
-        pass
-
-
-async def test_a_thread_does_not_get_past_the_lock_either(loop: Loop, store: Store) -> None:
-    caught: list[BaseException] = []
-
-    def second() -> None:
-        import asyncio
-
-        try:
-            asyncio.run(loop.teach(loop.recipe(), store))
-        except AlreadyRunning as error:
-            caught.append(error)
-
-    async with loop.opened(loop.recipe(), store):
-        thread = threading.Thread(target=second)
-        thread.start()
-        thread.join()
-    assert len(caught) == 1
-
-
-# --- budget ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("concurrency", [1, 64])
-async def test_a_run_never_passes_its_calls_and_goes_on_with_more(
-    loop: Loop, store: Store, undisturbed: str, concurrency: int
-) -> None:
-    loop.concurrency = concurrency
-    for cap in (0, 10, 33, 60):
-        with pytest.raises(BudgetSpent, match=r"budget of \d+ calls is spent.*--set budget.calls="):
-            await loop.teach(loop.recipe(f"budget.calls={cap}"), store)
-        (run,) = store.runs()
-        assert store.spending(run.key).calls <= cap
-        assert len(loop.sent) <= cap
-        assert "is spent" in run.ended
-    key, _ = await loop.teach(loop.recipe("budget.calls=1000"), store)
-    assert store.fingerprint(key) == undisturbed
-    assert len(set(loop.sent)) == len(loop.sent)
 
 
 # --- replies that cannot be read ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.sources.rehearsal_world import RehearsalWorld
@@ -85,6 +85,7 @@ def test_a_shipped_recipe_resolves_to_itself(path: Path, tmp_path: Path) -> None
     assert len(recipe.about) > 20
 
 
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**31),
     samples=st.integers(1, 64),
@@ -162,7 +163,7 @@ REFUSED = {
     "an unknown role of a judge": ("lessons.6.role", "judge", "There are: teacher, referee"),
     "an unknown dataset": ("training.0.dataset", "lesson", "job 'student' trains on 'lesson', which is not a dataset"),
     "an unknown student": ("training.0.student", "pupil", "job 'student' trains 'pupil', which is not a student"),
-    "a source without seeds": ("seeds.basics", None, "source 'basics' feeds lessons; say how many seeds it gives"),
+    "a source without seeds": ("seeds.basics", None, "source 'basics' feeds lessons; say how many a round it gives"),
     "no seeds at all": ("seeds.basics", 0, "e.g. basics: 400"),
     "seeds of no source": ("seeds.task", 3, "seeds names 'task', which is not a source that a step reads"),
     "an exam of no source": ("exams.probe.source", "task", "exam 'probe' asks from 'task'"),

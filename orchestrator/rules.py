@@ -1,0 +1,103 @@
+"""What a recipe's clauses must say of one another; each rule refuses with the reason and the way out."""
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.clauses import FAILURES, AnyStep, Generate
+
+if TYPE_CHECKING:
+    from orchestrator.recipe import Recipe
+
+
+def check(recipe: "Recipe") -> None:
+    """Raises ValueError for the first rule that is broken."""
+    for rule in (_check_streams, _check_roles, _check_training, _check_seeds, _check_exams):
+        rule(recipe)
+
+
+def _check_streams(recipe: "Recipe") -> None:
+    known, steps, read = [*recipe.sources, FAILURES], set[str](), set[str]()
+    for step in recipe.lessons:
+        if step.step in steps:
+            raise ValueError(f"lessons: two steps are named {step.step!r}; a step's name is its identity")
+        steps.add(step.step)
+        for stream in step.sources:
+            _known(stream, known, f"step {step.step!r} reads", "a source, `failures`, or what an earlier step fills")
+            if not isinstance(step, Generate) and (stream in recipe.sources or stream == FAILURES):
+                raise ValueError(
+                    f"step {step.step!r} judges {stream!r}, which holds no drafts; generate some from it first"
+                )
+        _check_filled(recipe, step, read)
+        read |= set(step.sources)
+        known += _filled(step)
+    for name, dataset in recipe.datasets.items():
+        for stream in dataset.sources:
+            _known(stream, known, f"dataset {name!r} reads", "a stream that a step fills")
+            if stream in recipe.sources or stream == FAILURES:
+                raise ValueError(
+                    f"dataset {name!r} reads {stream!r}, which holds no drafts; name a stream that a step fills"
+                )
+
+
+def _filled(step: AnyStep) -> list[str]:
+    rejected_to = getattr(step, "rejected_to", None)
+    return [step.to, rejected_to] if rejected_to else [step.to]
+
+
+def _check_filled(recipe: "Recipe", step: AnyStep, read: set[str]) -> None:
+    for stream in _filled(step):
+        if stream in recipe.sources or stream == FAILURES:
+            raise ValueError(
+                f"step {step.step!r} fills {stream!r}, which is not a step's to fill; choose another stream"
+            )
+        if stream in read:
+            raise ValueError(
+                f"step {step.step!r} fills {stream!r} after an earlier step has read it, which would miss what comes; "
+                "put the step before its reader, or name another stream"
+            )
+    if len(set(_filled(step))) < len(_filled(step)):
+        raise ValueError(f"step {step.step!r} sends accepted and rejected drafts to {step.to!r}; name two streams")
+
+
+def _check_roles(recipe: "Recipe") -> None:
+    for step in recipe.lessons:
+        asked = step.role if isinstance(step, Generate) else [getattr(step, "role", None)]
+        for role in filter(None, asked):
+            _known(role, recipe.roles, f"step {step.step!r} asks", "a role of `roles:`")
+
+
+def _check_training(recipe: "Recipe") -> None:
+    jobs = [job.job for job in recipe.training]
+    if len(set(jobs)) < len(jobs):
+        raise ValueError(f"training: two jobs share a name ({', '.join(jobs)}); a job's name is its students' identity")
+    for job in recipe.training:
+        _known(job.dataset, recipe.datasets, f"job {job.job!r} trains on", "a dataset of `datasets:`")
+        _known(job.student, recipe.students, f"job {job.job!r} trains", "a student of `students:`")
+
+
+def _check_seeds(recipe: "Recipe") -> None:
+    for name in recipe.lesson_sources():
+        if recipe.seeds.get(name, 0) < 1:
+            raise ValueError(f"seeds: source {name!r} feeds lessons; say how many a round it gives, e.g. {name}: 400")
+    for name in recipe.seeds:
+        _known(name, recipe.lesson_sources(), "seeds names", "a source that a step reads")
+
+
+def _check_exams(recipe: "Recipe") -> None:
+    for name, exam in recipe.exams.items():
+        _known(exam.source, recipe.sources, f"exam {name!r} asks from", "a source of `sources:`")
+        if exam.part == "train":
+            raise ValueError(f"exam {name!r} asks from `train`, what lessons are made of; choose `probe` or `test`")
+    if not any(exam.part == "probe" for exam in recipe.exams.values()):
+        raise ValueError("exams: none has `part: probe`; feedback and the learning curve need one")
+    if recipe.feedback.rounds == 1 and any(FAILURES in step.sources for step in recipe.lessons):
+        raise ValueError(
+            "a step reads `failures`, but with one round there are none; set `feedback.rounds` to 2 or more"
+        )
+
+
+def _known(name: str, known: Any, who: str, what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{who} {name!r}, which is not {what}.{hint} There are: {', '.join(known)}")
