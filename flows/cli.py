@@ -134,7 +134,7 @@ def parts(kind: Annotated[str | None, typer.Argument(help="e.g. critic")] = None
 def show(name: RunName = None, home: Home = HOME, store: StoreUrl = None, as_json: AsJson = False) -> None:
     """Show what a run came to: accuracy by skill, yield by cause, and why each round was planned as it was."""
     from flows.telling import print_summary
-    from orchestrator.report import write_report
+    from orchestrator.report.page import write_report
     from orchestrator.summary import summarise
 
     with _opened(home, store, name) as (opened, found):

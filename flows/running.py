@@ -13,7 +13,7 @@ from flows.screen import Screen
 from orchestrator.cycle import open_work, run_directly, teach
 from orchestrator.machine import Machine, load_machine
 from orchestrator.recipe import Recipe, load_recipe
-from orchestrator.report import write_report
+from orchestrator.report.page import write_report
 from orchestrator.summary import Summary, summarise
 from orchestrator.work import Work
 from storage.records import Run

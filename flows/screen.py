@@ -10,6 +10,8 @@ from rich.text import Text
 
 from orchestrator.work import Work
 
+COUNTED = ("written", "accepted", "rejected", "unreadable")
+
 
 class Screen:
     """Listens to a run (`tell`) and shows where it is: stage, yield, spending, time."""
@@ -18,7 +20,8 @@ class Screen:
         self._console = console
         self._began = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
-        self._yield = {"accepted": 0, "rejected": 0, "unreadable": 0}
+        self._yield = dict.fromkeys(COUNTED, 0)
+        self._steps: dict[tuple[int, str], dict[str, int]] = {}
         self._now = "starting"
         self.work: Work | None = None
 
@@ -69,10 +72,14 @@ class Screen:
         return "", False
 
     def _batch(self, facts: dict[str, Any]) -> tuple[str, bool]:
-        for name in self._yield:
+        """A line while a step goes on, and one that stays with all its batches when it is done."""
+        done = facts["batch"] == facts["of"]
+        step = self._steps.setdefault((facts["round"], facts["step"]), dict.fromkeys(COUNTED, 0))
+        for name in COUNTED:
+            step[name] += facts[name]
             self._yield[name] += facts[name]
-        counts = ", ".join(f"{facts[name]} {name}" for name in ("written", *self._yield) if facts[name])
-        return f"  {facts['step']} {facts['batch']}/{facts['of']}: {counts or 'nothing to do'}", not self._live
+        counts = ", ".join(f"{count:,} {name}" for name, count in step.items() if count) or "nothing"
+        return f"  {facts['step']}: {counts}" + ("" if done else f" ({facts['batch']}/{facts['of']})"), done
 
     def _block(self) -> Group:
         spent = self.work.ledger.spent if self.work else {"calls": 0, "tokens": 0, "usd": 0.0}

@@ -42,7 +42,7 @@ def test_imports_keep_the_contracts() -> None:
     assert re.search(r"Contracts: [1-9]\d* kept, 0 broken", found.stdout)
 
 
-@pytest.mark.parametrize("module", ["flows.cli", "orchestrator.cycle", "orchestrator.report"])
+@pytest.mark.parametrize("module", ["flows.cli", "orchestrator.cycle", "orchestrator.report.page"])
 def test_the_slow_and_the_heavy_are_imported_only_when_they_are_needed(module: str) -> None:
     heavy = {"torch", "transformers", "trl", "peft", "prefect", "openai"}
     code = f"import sys, {module}; print(*({heavy!r} & sys.modules.keys()))"

@@ -19,7 +19,7 @@ from storage.store import open_store
 pytestmark = pytest.mark.slow
 TINY = Path(__file__).parent / "tiny.yaml"
 AT_ONCE = 4
-MOMENTS = ["seeds;", "solve 1/", "right_answer 1/", "dataset lessons", "trained", "practise 1/", "agree 1/"]
+MOMENTS = ["seeds;", "solve: ", "right_answer: ", "dataset lessons", "trained", "practise: ", "agree: "]
 """Words on the screen after which the run is killed, in the order in which they come."""
 
 

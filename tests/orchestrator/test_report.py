@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator import report
 from orchestrator.evaluation import wilson_interval
 from orchestrator.recipe import load_recipe
-from orchestrator.report import write_report
+from orchestrator.report import page as report
+from orchestrator.report.page import write_report
 from storage.records import (
     Attempt,
     Call,

@@ -1,6 +1,6 @@
 """Numbers and sentences as a person says them: what the report writes outside of its tables."""
 
-from orchestrator.standing import Standing
+from orchestrator.report.standing import Standing
 from storage.records import Scorecard
 from storage.store import Spending
 

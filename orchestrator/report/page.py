@@ -12,8 +12,8 @@ from uuid import uuid4
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestrator import charts, excerpts, wording
-from orchestrator.standing import Pair, Standing, standing_of
+from orchestrator.report import charts, excerpts, wording
+from orchestrator.report.standing import Pair, Standing, standing_of
 from orchestrator.training import BASE_ROUND
 from storage.accounts import CallCount
 from storage.records import Run, Scorecard

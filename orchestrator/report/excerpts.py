@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.clauses import FAILURES, AnyStep, Generate, component_of
-from orchestrator.standing import Standing
+from orchestrator.report.standing import Standing
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
 from storage.store import Store
 
