@@ -44,5 +44,6 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, TeacherUnavailable | WorkerFailed | ServerFailed):
         return f"{error}\nWhat is done is kept; the same command goes on where it stopped.", INTERRUPTED
     if isinstance(error, OSError):
-        return f"{error.strerror or error}: {error.filename or ''}".strip(": ") + "; what is done is kept", USAGE
+        what = f"{error.strerror or error}: {error.filename}" if error.filename else str(error.strerror or error)
+        return f"{what}; make room or grant access, and type the same command again: what is done is kept", USAGE
     return str(error), USAGE
