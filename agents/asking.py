@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -57,6 +58,7 @@ def longest_reply(request: dict[str, Any]) -> int:
     return max(request.get("max_tokens", 0), request.get("max_completion_tokens", 0))
 
 
+@lru_cache
 def strict_schema(form: type[BaseModel]) -> dict[str, Any]:
     """The form's JSON schema as strict endpoints want it: every field required, no others allowed, no defaults."""
     return _strict(form.model_json_schema())

@@ -42,7 +42,9 @@ class Screen:
             return
         self._now = line
         if lasting:
-            self._console.print(f"[dim]{time.monotonic() - self._began:6.1f}s[/] {line}", highlight=False)
+            self._console.print(
+                f"[dim]{time.monotonic() - self._began:6.1f}s[/] {line}", highlight=False, soft_wrap=True
+            )
         if self._live:
             self._live.update(self._block())
 

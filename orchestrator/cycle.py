@@ -4,6 +4,7 @@ How a stage is carried out is its own business; how it is called, retried and sh
 directly here, and as a Prefect task in `flows`.
 """
 
+import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 from agents.kinds import Part
 from agents.teacher import BudgetSpent
 from orchestrator import datasets, evaluation, planning, production, training
+from orchestrator.clauses import AnyStep
 from orchestrator.ledger import Ledger
 from orchestrator.machine import Machine, MachineError, prices, teachers_for
 from orchestrator.recipe import Recipe
@@ -22,6 +24,9 @@ from storage.records import Plan, Run, Student
 from storage.store import Store
 
 Stage = Callable[..., Awaitable[Any]]
+
+
+BATCHES_AT_ONCE = 4
 
 
 class AlreadyRunning(Exception):
@@ -52,13 +57,20 @@ async def gather(work: Work, plan: Plan) -> None:
     work.tell("gathered", {"round": plan.round, "seeds": production.gather(work, plan), "why": plan.why})
 
 
-async def produce(work: Work, plan: Plan, step: Any, stage: Stage) -> None:
-    """Carry out one step, batch after batch; a batch is committed whole before the next begins."""
+async def produce(work: Work, plan: Plan, step: AnyStep, stage: Stage) -> None:
+    """Carry out one step in batches, each committed whole; a few at a time, so that none waits for another's last reply."""
     waiting = production.batches(work, plan, step)
-    for number, batch in enumerate(waiting, 1):
-        name = f"round {plan.round}: {step.step} {number}/{len(waiting)}"
-        facts = await stage(name, production.perform, work, plan, step, batch)
-        work.tell("batch", {"round": plan.round, "step": step.step, "batch": number, "of": len(waiting), **vars(facts)})
+    at_once, done = asyncio.Semaphore(BATCHES_AT_ONCE), 0
+
+    async def carry_out(number: int, batch: list[str]) -> None:
+        nonlocal done
+        async with at_once:
+            name = f"round {plan.round}: {step.step} {number}/{len(waiting)}"
+            facts = await stage(name, production.perform, work, plan, step, batch)
+        done += 1
+        work.tell("batch", {"round": plan.round, "step": step.step, "batch": done, "of": len(waiting), **vars(facts)})
+
+    await production.together(carry_out(number, batch) for number, batch in enumerate(waiting, 1))
 
 
 async def freeze(work: Work, plan: Plan) -> dict[str, str]:
@@ -92,8 +104,7 @@ async def examine_finally(work: Work) -> None:
 
 async def _examine(work: Work, students: list[Student], part: Part) -> None:
     for student in students:
-        for card in await evaluation.examine(work, student, evaluation.exams_of(work.recipe, part)):
-            work.tell("examined", {"round": student.round, "exam": card.exam, "accuracy": card.accuracy, "n": card.n})
+        await evaluation.examine(work, student, evaluation.exams_of(work.recipe, part))
 
 
 def _base(work: Work) -> Student:

@@ -68,6 +68,8 @@ async def _examine(work: Work, student: Student, exams: Sequence[str]) -> dict[s
         cards[name] = _scorecard(work, student, name, graded)
         records += [*graded, *_failures(work, graded), cards[name]]
     work.store.add(*records)  # at once: half of these exams could not be told from a job of its own
+    for card in cards.values():
+        work.tell("examined", {"round": card.round, "exam": card.exam, "accuracy": card.accuracy, "n": card.n})
     return cards
 
 

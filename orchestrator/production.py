@@ -87,7 +87,7 @@ async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) ->
 
 async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[Seed | Draft]) -> Yield:
     asked = [(m, role, i) for m in materials for role in (step.role or [""]) for i in range(step.samples)]
-    written = await _together(_write(work, step, m, role, i) for m, role, i in asked)
+    written = await together(_write(work, step, m, role, i) for m, role, i in asked)
     drafts = [
         _draft(work, plan, step, material, role, sample, writing)
         for (material, role, sample), writings in zip(asked, written, strict=True)
@@ -172,7 +172,7 @@ def _split_verdict(work: Work, step: Generate, draft: Draft) -> Verdict:
 
 
 async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
-    judgements = await _together(_judgement(work, step, draft) for draft in drafts)
+    judgements = await together(_judgement(work, step, draft) for draft in drafts)
     return _commit(work, step, drafts, judgements)
 
 
@@ -210,7 +210,7 @@ def _as_fields(judgement: Judgement) -> dict[str, Any]:
     return {name: getattr(judgement, name) for name in ("outcome", "reason", "score", "evidence", "call")}
 
 
-async def _together(waiting: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(waiting: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """All results in order; the first failure ends the others and is raised itself."""
     try:
         async with asyncio.TaskGroup() as group:

@@ -16,5 +16,8 @@ class SameAgain(Feedback):
 
     def next_plan(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> Mapping[str, Any]:
         if plan.round >= self.rounds:
-            return {"stop": True, "why": "the one round is done" if self.rounds == 1 else f"all {self.rounds} rounds are done"}
+            return {
+                "stop": True,
+                "why": "the one round is done" if self.rounds == 1 else f"all {self.rounds} rounds are done",
+            }
         return {"stop": False, "why": "new seeds, shared evenly among the skills"}
