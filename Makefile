@@ -26,7 +26,7 @@ lint: $(DEV) ## style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 fix: $(DEV) ## repair what can be repaired
 	$(BIN)/ruff check --fix .
@@ -36,6 +36,8 @@ clean: ## remove the virtual environment
 	rm -rf $(VENV)
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11 to 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the pinned packages (once; a few minutes)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .

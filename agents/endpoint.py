@@ -9,6 +9,7 @@ Mode = Literal["schema", "json", "instruction"]
 MODES: tuple[Mode, ...] = ("schema", "json", "instruction")
 """How a form is asked for, from the firmest way to the one that every endpoint can do."""
 
+_SHORTEST_KEY = 8
 _OURS = {"model", "messages", "response_format", "stream", "n"}
 
 
@@ -57,7 +58,8 @@ class Endpoint:
 
     def redacted(self, text: str) -> str:
         """The text without the key: some servers repeat the key they refuse."""
-        return text.replace(self.api_key, "<key>") if self.api_key else text
+        # A shorter one is a placeholder for a local server, and may well be a word of a reply.
+        return text.replace(self.api_key, "<key>") if len(self.api_key) >= _SHORTEST_KEY else text
 
     def _check_url(self) -> None:
         url = urlsplit(self.base_url)

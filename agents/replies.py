@@ -1,8 +1,8 @@
 """From a chat completion to the reply that is stored, and from its text to the form that was asked for. Pure."""
 
 import json
-import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -41,8 +41,8 @@ def cost_of(reply: dict[str, Any], price: Price | None) -> dict[str, Any]:
     """`prompt_tokens`, `completion_tokens` and `usd` of a stored reply. What the provider charged beats the table."""
     usage = reply["usage"] or {}
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    usd = usage.get("cost")
-    if isinstance(usd, bool) or not isinstance(usd, int | float) or not math.isfinite(usd):
+    usd = _charged(usage.get("cost"))
+    if usd is None:
         usd = price.of(prompt, completion) if price and prompt + completion else None
     return {"prompt_tokens": prompt, "completion_tokens": completion, "usd": usd}
 
@@ -119,6 +119,11 @@ def _text(content: Any) -> str:
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 0
+
+
+def _charged(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 <= value <= sys.float_info.max else None
 
 
 def _storable(value: Any) -> Any:

@@ -77,12 +77,15 @@ class Reservation:
     prompt_tokens: int
     completion_tokens: int
     usd: float | None = None
+    """None where the endpoint's price is unknown."""
 
 
 class Purse(Protocol):
     """What may be spent. Every reservation is either settled or released."""
 
-    def reserve(self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int) -> Reservation:
+    def reserve(
+        self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int, price: Price | None = None
+    ) -> Reservation:
         """Raises BudgetSpent before a call that could exceed the cap."""
         ...
 
@@ -94,7 +97,9 @@ class Purse(Protocol):
 class OpenPurse:
     """A purse without a cap."""
 
-    def reserve(self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int) -> Reservation:
+    def reserve(
+        self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int, price: Price | None = None
+    ) -> Reservation:
         return Reservation(model, request_tokens_upper_bound, completion_upper_bound)
 
     def settle(self, reservation: Reservation, call: Call) -> None:
@@ -221,7 +226,7 @@ class EndpointTeacher:
         async with self._slots:
             # A token is at least a byte, so the bytes of the request bound its tokens.
             bound = len(canonical_json(request))
-            reservation = self._purse.reserve(self.model, bound, longest_reply(request))
+            reservation = self._purse.reserve(self.model, bound, longest_reply(request), self._endpoint.price)
             try:
                 call = await self._answer(request, flight)
                 self._log.keep(call)
@@ -268,9 +273,10 @@ class EndpointTeacher:
             # Without a deadline of our own, an endpoint that sends a byte now and then would hold the slot for ever.
             async with asyncio.timeout(self._endpoint.timeout_s):
                 # Bearer only: the SDK would else add the admin key that it finds in the environment.
-                return await client.post(
+                text = await client.post(
                     "/chat/completions", body=sent, cast_to=str, options={"security": {"bearer_auth": True}}
                 )
+                return self._endpoint.redacted(text)
         except openai.APIStatusError as error:
             text = self._endpoint.redacted(error.response.text)
             raise Trouble(error.status_code, text, retry_after=retry_after(error.response.headers)) from None
@@ -281,7 +287,7 @@ class EndpointTeacher:
 
     @cached_property
     def _client(self) -> "AsyncOpenAI":
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         endpoint = self._endpoint
         client = AsyncOpenAI(
@@ -290,6 +296,8 @@ class EndpointTeacher:
             base_url=endpoint.base_url,
             max_retries=0,
             timeout=endpoint.timeout_s,
+            # A proxy that the environment names cannot reach this machine.
+            http_client=DefaultAsyncHttpxClient(trust_env=False) if endpoint.is_loopback else None,
         )
         client.organization = client.project = None  # from the environment, and nobody else's business
         return client

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +57,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
             message, code = explain(error)
             if options.get("as_json"):
                 print(json.dumps({"error": message, "kind": type(error).__name__}))
-            err.print(f"[bold red]error[/] {message}", markup=True, soft_wrap=True)
+            err.print(Text.assemble(("error", "bold red"), " ", message), soft_wrap=True)
             raise typer.Exit(code) from None
 
     return wrapped
@@ -164,7 +165,7 @@ def export(
         print(json.dumps(written))
     else:
         for what, place in written.items():
-            out.print(f"{what}: {place}")
+            out.print(f"{what}: {place}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -195,7 +196,8 @@ def try_part(
         if as_json:
             print(json.dumps(line))
         else:
-            out.print(f"{line.pop('row'):>4}  [bold]{line.pop('outcome', 'draft')}[/]  {json.dumps(line)}", markup=True)
+            row, outcome = line.pop("row"), line.pop("outcome", "draft")
+            out.print(Text.assemble(f"{row:>4}  ", (outcome, "bold"), f"  {json.dumps(line)}"), soft_wrap=True)
 
 
 def _carry_out(
@@ -247,7 +249,7 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     for name in rows[0]:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(Text(str(value)) for value in row.values()))
     out.print(table)
 
 

@@ -18,8 +18,12 @@ from orchestrator.summary import Summary, summarise
 from orchestrator.work import Work
 from storage.records import Plan
 
-TAGS = {"train": ["gpu"], "examine": ["gpu"], "produce": ["teacher"], "perform": ["teacher"]}
-"""Tags whose concurrency limits, set in the UI, queue for the GPU and for the teacher."""
+TAGS = {"train": ["gpu"], "examine": ["gpu"], "examine_finally": ["gpu"], "perform": ["teacher"]}
+"""Tags whose concurrency limits, set in the UI, queue for the GPU and for the teacher. No task inside another shares one."""
+
+
+MOST_CAUSES = 50
+"""Rows of the artifact that lists causes; the report has all."""
 
 
 async def as_task(name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
@@ -58,7 +62,7 @@ async def show(summary: Summary, work: Work) -> None:
     """What came of the run, on the flow run's page: accuracy by skill, yield by cause, and the plans with their reasons."""
     skills = [{"skill": skill, **scores} for skill, scores in summary.skills.items()]
     await acreate_table_artifact(table=skills, key="skills", description="Accuracy before and after, by skill")
-    causes = [vars(cause) | {"outcome": str(cause.outcome)} for cause in work.store.yields(work.run.key)]
+    causes = [vars(cause) | {"outcome": str(cause.outcome)} for cause in work.store.yields(work.run.key)[:MOST_CAUSES]]
     await acreate_table_artifact(table=causes, key="yield", description="What judges said of drafts, by cause")
     plans = "\n".join(f"- **round {plan['round']}**: {plan['why']}" for plan in summary.plans)
     report = work.folder / "report.html"

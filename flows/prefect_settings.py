@@ -25,5 +25,7 @@ SETTINGS = {
 
 def apply(home: Path) -> None:
     """Fill in what the environment does not say. Prefect's own files go below the run's home, never into the user's."""
+    spared = [*filter(None, [os.environ.get("NO_PROXY")]), "127.0.0.1", "localhost"]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(dict.fromkeys(spared))  # the server is on this machine
     for name, value in {**SETTINGS, "PREFECT_HOME": str((home / "prefect").resolve())}.items():
         os.environ.setdefault(name, value)

@@ -48,14 +48,16 @@ def carry_out(
 async def _carry_out(
     recipe: Recipe, machine: Machine, store: Store, home: Path, without_prefect: bool, console: Console
 ) -> tuple[Run, Path]:
+    work: Work | None = None
     with Screen(console) as screen:
-        async with open_work(recipe, machine, store, home, tell=screen.tell) as work:
-            screen.work = work
-            try:
-                await _teach(work, home, without_prefect, console)
-            finally:
-                report = write_report(store, work.run, work.folder)
-            return work.run, report
+        try:
+            async with open_work(recipe, machine, store, home, tell=screen.tell) as opened:
+                screen.work = work = opened
+                await _teach(opened, home, without_prefect, console)
+            return work.run, work.folder / "report.html"
+        finally:  # also of a run that was interrupted, once the store knows why
+            if work:
+                write_report(store, work.run, work.folder)
 
 
 async def _teach(work: Work, home: Path, without_prefect: bool, console: Console) -> None:

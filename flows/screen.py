@@ -22,6 +22,7 @@ class Screen:
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         self._yield = dict.fromkeys(COUNTED, 0)
         self._steps: dict[tuple[int, str], dict[str, int]] = {}
+        self._paces: dict[str, tuple[float, int]] = {}
         self._now = "starting"
         self.work: Work | None = None
 
@@ -41,10 +42,9 @@ class Screen:
         if not line:
             return
         self._now = line
-        if lasting:
-            self._console.print(
-                f"[dim]{time.monotonic() - self._began:6.1f}s[/] {line}", highlight=False, soft_wrap=True
-            )
+        if lasting:  # as text, never as markup: what teachers and users write may look like it
+            when = f"{time.monotonic() - self._began:6.1f}s"
+            self._console.print(Text.assemble((when, "dim"), " ", line), soft_wrap=True)
         if self._live:
             self._live.update(self._block())
 
@@ -52,25 +52,27 @@ class Screen:
         """(line, whether it stays on the screen)."""
         match event:
             case "gathered":
-                return f"[bold]round {facts['round']}[/]: {facts['seeds']} seeds; {facts['why']}", True
+                return f"round {facts['round']}: {facts['seeds']} seeds; {facts['why']}", True
             case "batch":
                 return self._batch(facts)
             case "frozen":
                 return f"  dataset {facts['dataset']}: {facts['rows']} lessons", True
             case "training" if facts["event"] == "log" and "loss" in facts:
-                return f"  training: step {facts['step']}/{facts['steps']}, loss {facts['loss']:.3f}", False
+                left = self._left("training", facts["step"], facts["steps"])
+                return f"  training: step {facts['step']}/{facts['steps']}, loss {facts['loss']:.3f}{left}", False
             case "training" if facts["event"] == "end":
                 return (
                     f"  trained {facts.get('steps')} steps in {facts['seconds']:.0f}s, loss {facts.get('loss', 0):.3f}",
                     True,
                 )
             case "examining" if facts["event"] == "answered":
-                return f"  examining: {facts['done']}/{facts['of']} answers", False
+                left = self._left("examining", facts["done"], facts["of"])
+                return f"  examining: {facts['done']}/{facts['of']} answers{left}", False
             case "examined":
                 who = "base" if facts["round"] == 0 else f"student of round {facts['round']}"
                 return f"  {who}: {facts['accuracy']:.1%} of {facts['n']} on {facts['exam']}", True
             case "planned" if facts["stop"]:
-                return f"[bold]stop[/]: {facts['why']}", True
+                return f"stop: {facts['why']}", True
         return "", False
 
     def _batch(self, facts: dict[str, Any]) -> tuple[str, bool]:
@@ -81,7 +83,17 @@ class Screen:
             step[name] += facts[name]
             self._yield[name] += facts[name]
         counts = ", ".join(f"{count:,} {name}" for name, count in step.items() if count) or "nothing"
-        return f"  {facts['step']}: {counts}" + ("" if done else f" ({facts['batch']}/{facts['of']})"), done
+        left = self._left(f"{facts['round']} {facts['step']}", facts["batch"], facts["of"])
+        return f"  {facts['step']}: {counts}" + ("" if done else f" ({facts['batch']}/{facts['of']}{left})"), done
+
+    def _left(self, what: str, done: int, of: int) -> str:
+        """How long this part will go on at the pace so far, which is that since its first sign of life."""
+        now = time.monotonic()
+        began, first = self._paces.setdefault(what, (now, done))
+        if done >= of:
+            del self._paces[what]
+            return ""
+        return f", about {(of - done) * (now - began) / (done - first):.0f}s left" if done > first else ""
 
     def _block(self) -> Group:
         spent = self.work.ledger.spent if self.work else {"calls": 0, "tokens": 0, "usd": 0.0}
@@ -89,4 +101,4 @@ class Screen:
         money = f"${spent['usd']:.4f}" if spent["usd"] else "price unknown"
         seconds = time.monotonic() - self._began
         paid = f"calls {spent['calls']:,.0f}  tokens {spent['tokens']:,.0f}  {money}  {seconds:.0f}s"
-        return Group(Text.from_markup(self._now), Text(f"  {counts}", style="dim"), Text(f"  {paid}", style="dim"))
+        return Group(Text(self._now), Text(f"  {counts}", style="dim"), Text(f"  {paid}", style="dim"))

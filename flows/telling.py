@@ -4,23 +4,23 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.summary import Summary
 from storage.store import StepYield
 
 
 def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: Console) -> None:
+    said = [f"lessons {summary.accepted:,}, rejected {summary.rejected:,} ({_causes(causes)})"]
+    said[0] += f", unreadable {summary.unreadable:,}"
+    said += [f"{'stopped' if plan['stop'] else 'round ' + str(plan['round'])}: {plan['why']}" for plan in summary.plans]
+    if summary.ended and not _stopped(summary):
+        said.append(f"ended early: {summary.ended}")
     out.print()
     out.print(_skills(summary))
-    out.print(f"\n[bold]{_sentence(summary)}[/]")
-    out.print(
-        f"lessons {summary.accepted:,}, rejected {summary.rejected:,} ({_causes(causes)}), unreadable {summary.unreadable:,}"
-    )
-    for plan in summary.plans:
-        out.print(f"round {plan['round']}: {plan['why']}" if not plan["stop"] else f"stopped: {plan['why']}")
-    if summary.ended:
-        out.print(f"[yellow]ended early[/]: {summary.ended}") if not _stopped(summary) else None
-    out.print(f"report: {report}")
+    out.print(Text(f"\n{_sentence(summary)}", style="bold"), soft_wrap=True)
+    # as text, never as markup: what teachers and users write may look like it
+    out.print(Text("\n".join([*said, f"report: {report}"])), soft_wrap=True)
 
 
 def _stopped(summary: Summary) -> bool:

@@ -25,7 +25,7 @@ class Role(Clause):
 
 class StudentSpec(Clause):
     base: str
-    """Name of the base model: `embedded`, a local folder, or a name of the Hub."""
+    """Name of the base model: `embedded`, a name of the machine file, or a folder."""
 
 
 class Step(Clause):

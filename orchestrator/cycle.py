@@ -17,7 +17,7 @@ from agents.teacher import BudgetSpent
 from orchestrator import datasets, evaluation, planning, production, training
 from orchestrator.clauses import AnyStep
 from orchestrator.ledger import Ledger
-from orchestrator.machine import Machine, MachineError, prices, teachers_for
+from orchestrator.machine import Machine, MachineError, teachers_for
 from orchestrator.recipe import Recipe
 from orchestrator.work import Work
 from storage.records import Plan, Run, Student
@@ -45,6 +45,7 @@ async def teach(work: Work, stage: Stage) -> Plan:
         await stage(f"round {plan.round}: examine student", examine, work, student)
         plan = await stage(f"round {plan.round}: plan the next", plan_next, work, plan, student)
     await stage("final examination", examine_finally, work)
+    work.store.end_run(work.run.key, plan.why)
     return plan
 
 
@@ -116,10 +117,11 @@ async def open_work(
     recipe: Recipe, machine: Machine, store: Store, runs: Path, **listening: Any
 ) -> AsyncIterator[Work]:
     """The run of this recipe, new or resumed, with its teachers ready. Raises AlreadyRunning, MachineError, SourceError."""
+    machine.entries(recipe.roles, priced=recipe.budget.usd is not None)
     run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
     folder = run_folder(runs, run.key)
     with _held(folder), _budget_noted(store, run):
-        ledger = Ledger(store, run.key, recipe.budget, prices(machine))
+        ledger = Ledger(store, run.key, recipe.budget)
         async with teachers_for(list(recipe.roles), machine, ledger, ledger) as teachers:
             guarded = evaluation.guarded_keys(recipe)
             yield Work(recipe, run, store, ledger, machine, folder, teachers, guarded, **listening)

@@ -64,6 +64,9 @@ def _refuse_exam_items(work: Work, name: str, drafts: list[Draft]) -> None:
 
 
 def _why_empty(work: Work, plan: Plan, name: str) -> str:
-    causes = [f"{y.step}: {y.count} {y.outcome}, {y.reason}" for y in work.store.yields(work.run.key, plan.round)]
+    causes = [
+        f"{y.step}: {y.count} {y.outcome}" + (f", {y.reason}" if y.reason else "")
+        for y in work.store.yields(work.run.key, plan.round)
+    ]
     listed = "; ".join(causes[:6]) or "no draft was written"
     return f"dataset {name!r} is empty in round {plan.round}: {listed}. `orchestrator show` has examples of each"

@@ -82,7 +82,7 @@ def _base() -> list[Finding]:
 def _teachers(machine_file: Path | None) -> list[Finding]:
     try:
         machine = load_machine(machine_file)
-        roles = ["default", *machine.roles]
+        roles = [*(["default"] if machine.default else []), *machine.roles]
         return asyncio.run(_ask_teachers(machine, roles))
     except MachineError as error:
         return [Finding("teachers", "fail", str(error), "see the message")]

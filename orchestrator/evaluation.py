@@ -12,15 +12,15 @@ from orchestrator.recipe import Recipe
 from orchestrator.training import as_job_facts
 from orchestrator.work import Work
 from orchestrator.worker_process import carry_out
-from storage.records import Attempt, Entry, Failure, Scorecard, Student
+from storage.records import Attempt, Entry, Failure, Scorecard, Student, content_key
 
 Z95 = NormalDist().inv_cdf(0.975)
 
 
 def exam_items(recipe: Recipe, name: str) -> list[ExamItem]:
-    """The questions of one exam, in the form in which the first job's lessons are written. Raises SourceError for none."""
+    """The questions of one exam, in the form in which the last job's lessons are written. Raises SourceError for none."""
     exam = recipe.exams[name]
-    form = recipe.datasets[recipe.training[0].dataset].format
+    form = recipe.datasets[recipe.training[-1].dataset].format
     items = exam.items(recipe.sources[exam.source], form, recipe.seed)
     if not items:
         raise SourceError(
@@ -81,7 +81,13 @@ async def _ask(
     lines = [json.dumps({"key": key, "prompt": item.prompt}) for key, item in items.items()]
     questions.write_text("\n".join(lines) + "\n", encoding="utf-8")
     facts = {"folder": str(folder.resolve()), "questions": str(questions.resolve()), "max_tokens": max_tokens}
-    job = {"kind": "answer", **facts, **as_job_facts(student, work), "adapter_digest": student.adapter_digest}
+    job = {
+        "kind": "answer",
+        **facts,
+        **as_job_facts(student, work),
+        "student": student.key,
+        "asked": content_key("asked", lines),
+    }
     result = await carry_out(job, lambda event: work.tell("examining", event))
     entry = Entry.new(
         run=work.run.key,
@@ -89,7 +95,6 @@ async def _ask(
         stage="examine",
         subject=f"{student.key} {folder.name}",
         seconds=result["seconds"],
-        completion_tokens=result["tokens"],
     )
     work.store.add(entry)
     with (folder / "replies.jsonl").open(encoding="utf-8") as replies:

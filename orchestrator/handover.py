@@ -11,6 +11,12 @@ from storage.exports import export_dataset
 from storage.records import Run, Student
 from storage.store import Store
 
+CARD = """# A student's adapter
+
+LoRA adapter {key}, for PEFT. Base: `{base}` (digest {base_digest}). Trained on {dataset}, which lies beside it with its manifest.
+`student.json` has the settings; `orchestrator show` has the examination.
+"""
+
 
 def hand_over(store: Store, run: Run, folder: Path, to: Path) -> dict[str, str]:
     """What was written where, by name. Raises RecipeError if the run has nothing to hand over yet."""
@@ -34,4 +40,5 @@ def _copy_adapter(student: Student, folder: Path, to: Path) -> Path:
         mode="json", include={"key", "base", "base_digest", "adapter_digest", "dataset", "settings"}
     )
     (to / "student.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (to / "README.md").write_text(CARD.format(**facts), encoding="utf-8")
     return to

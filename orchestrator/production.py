@@ -16,6 +16,7 @@ from agents.kinds import (
     Fields,
     Generator,
     Judgement,
+    Material,
     Nobody,
     Teacher,
     UnfitDraft,
@@ -25,6 +26,7 @@ from agents.kinds import (
 )
 from orchestrator.clauses import FAILURES, AnyStep, Generate, Judge, Select, component_of
 from orchestrator.recipe import RecipeError
+from orchestrator.rules import filled
 from orchestrator.work import Work
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
 
@@ -74,8 +76,7 @@ def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
 
 async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) -> Yield:
     """Carry out one step on these materials and commit what came of it."""
-    wanted = set(keys)
-    materials = [m for m in _materials(work, step, plan.round) if m.key in wanted]
+    materials = _of_keys(work, keys)
     with work.ledger.spending_on(plan.round, step.step):
         if isinstance(step, Generate):
             return await _generate(work, plan, step, materials)
@@ -229,13 +230,21 @@ def _materials(work: Work, step: AnyStep, round_number: int) -> list[Seed | Draf
     return [found[key] for key in sorted(found)]
 
 
+def _of_keys(work: Work, keys: Sequence[str]) -> list[Seed | Draft]:
+    """These materials alone: a batch that read the whole round for them would make a step quadratic."""
+    found: dict[str, Seed | Draft] = {**work.store.by_key(Seed, keys), **work.store.by_key(Draft, keys)}
+    return [found[key] for key in sorted(found)]
+
+
 def _let_through(work: Work, step: AnyStep, name: str, round_number: int) -> list[Draft]:
     """The drafts that one step puts into this stream."""
+    if name not in filled(step):
+        return []
     verdicts = work.store.verdicts(work.run.key, step.step, round_number)
     if isinstance(step, Generate):
-        drafts = work.store.drafts(work.run.key, step.step, round_number) if step.to == name else []
+        drafts = work.store.drafts(work.run.key, step.step, round_number)
         return [draft for draft in drafts if draft.key not in verdicts]
-    outcome = Outcome.ACCEPTED if step.to == name else Outcome.REJECTED if step.rejected_to == name else None
+    outcome = Outcome.ACCEPTED if step.to == name else Outcome.REJECTED
     keys = [key for key, verdict in verdicts.items() if verdict.outcome == outcome]
     found = work.store.by_key(Draft, keys)
     return [found[key] for key in sorted(keys)]
@@ -245,8 +254,7 @@ def _source_seeds(work: Work, plan: Plan) -> list[Seed]:
     return [
         seed
         for name, source in work.recipe.lesson_sources().items()
-        for skill, quota in _quotas(work, plan, name, source.skills()).items()
-        for seed in _draw(work, plan, name, skill, quota)
+        for seed in _draw(work, plan, name, _quotas(work, plan, name, source.skills()))
     ]
 
 
@@ -259,11 +267,15 @@ def _quotas(work: Work, plan: Plan, name: str, skills: list[str]) -> dict[str, i
     return {skill: share + (i < left) for i, skill in enumerate(skills)}
 
 
-def _draw(work: Work, plan: Plan, name: str, skill: str, quota: int) -> list[Seed]:
-    """The next `quota` materials that no earlier round has used."""
+def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> list[Seed]:
+    """The next materials of each skill that no earlier round has used, and that are no exam's in another source."""
     source = work.recipe.sources[name]
     used = {s.origin for number in range(1, plan.round) for s in work.store.seeds(work.run.key, name, number)}
-    fresh = (m for m in source.materials("train", skill, work.recipe.seed) if m.origin not in used)
+
+    def fresh(skill: str) -> Iterator[Material]:
+        found = source.materials("train", skill, work.recipe.seed)
+        return (m for m in found if m.origin not in used and m.split_key not in work.guarded)
+
     return [
         Seed.new(
             run=work.run.key,
@@ -275,7 +287,8 @@ def _draw(work: Work, plan: Plan, name: str, skill: str, quota: int) -> list[See
             split_key=material.split_key,
             origin=material.origin,
         )
-        for material in islice(fresh, quota)
+        for skill, quota in quotas.items()
+        for material in islice(fresh(skill), quota)
     ]
 
 

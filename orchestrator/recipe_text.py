@@ -53,7 +53,7 @@ def apply_edit(data: dict[str, Any], edit: str) -> None:
         reason = " ".join(str(error).split())
         raise RecipeError(f"the value of the edit {edit!r} is not valid YAML: {reason}") from error
     if isinstance(target, list):
-        target[target.index(_entry(target, last, edit))] = value
+        target[_position(target, last, edit)] = value
     elif isinstance(target, dict):
         target[last] = value
     else:
@@ -64,10 +64,14 @@ def _entry(target: Any, name: str, edit: str) -> Any:
     if isinstance(target, dict):
         return target.setdefault(name, {})
     if isinstance(target, list):
-        if name.isdecimal() and int(name) < len(target):
-            return target[int(name)]
-        named = {entry.get("step") or entry.get("job"): entry for entry in target if isinstance(entry, dict)}
-        if name in named:
-            return named[name]
-        raise RecipeError(f"the edit {edit!r} finds no entry {name!r}; there are: {', '.join(map(str, named))}")
+        return target[_position(target, name, edit)]
     raise RecipeError(f"the edit {edit!r} goes through {name!r}, which is a plain value")
+
+
+def _position(entries: list[Any], name: str, edit: str) -> int:
+    if name.isdecimal() and int(name) < len(entries):
+        return int(name)
+    named = {entry.get("step") or entry.get("job"): i for i, entry in enumerate(entries) if isinstance(entry, dict)}
+    if name in named:
+        return named[name]
+    raise RecipeError(f"the edit {edit!r} finds no entry {name!r}; there are: {', '.join(map(str, named))}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def check(recipe: "Recipe") -> None:
     """Raises ValueError for the first rule that is broken."""
-    for rule in (_check_streams, _check_roles, _check_training, _check_seeds, _check_exams):
+    for rule in (_check_streams, _check_failures, _check_roles, _check_training, _check_seeds, _check_exams):
         rule(recipe)
 
 
@@ -29,7 +29,7 @@ def _check_streams(recipe: "Recipe") -> None:
                 )
         _check_filled(recipe, step, read)
         read |= set(step.sources)
-        known += _filled(step)
+        known += filled(step)
     for name, dataset in recipe.datasets.items():
         for stream in dataset.sources:
             _known(stream, known, f"dataset {name!r} reads", "a stream that a step fills")
@@ -39,13 +39,14 @@ def _check_streams(recipe: "Recipe") -> None:
                 )
 
 
-def _filled(step: AnyStep) -> list[str]:
+def filled(step: AnyStep) -> list[str]:
+    """The streams that a step fills."""
     rejected_to = getattr(step, "rejected_to", None)
     return [step.to, rejected_to] if rejected_to else [step.to]
 
 
 def _check_filled(recipe: "Recipe", step: AnyStep, read: set[str]) -> None:
-    for stream in _filled(step):
+    for stream in filled(step):
         if stream in recipe.sources or stream == FAILURES:
             raise ValueError(
                 f"step {step.step!r} fills {stream!r}, which is not a step's to fill; choose another stream"
@@ -55,8 +56,24 @@ def _check_filled(recipe: "Recipe", step: AnyStep, read: set[str]) -> None:
                 f"step {step.step!r} fills {stream!r} after an earlier step has read it, which would miss what comes; "
                 "put the step before its reader, or name another stream"
             )
-    if len(set(_filled(step))) < len(_filled(step)):
+    if len(set(filled(step))) < len(filled(step)):
         raise ValueError(f"step {step.step!r} sends accepted and rejected drafts to {step.to!r}; name two streams")
+
+
+def _check_failures(recipe: "Recipe") -> None:
+    """Failures are exam items, and so is all that is made from them but a new item."""
+    of_failures = {FAILURES: FAILURES}  # stream, and the way to it
+    for step in recipe.lessons:
+        if not (isinstance(step, Generate) and step.generate.opens):
+            way = next((of_failures[stream] for stream in step.sources if stream in of_failures), None)
+            of_failures |= {stream: f"{way} → {stream}" for stream in filled(step) if way}
+    for name, dataset in recipe.datasets.items():
+        for stream in dataset.sources:
+            if stream in of_failures:
+                raise ValueError(
+                    f"dataset {name!r} would hold lessons on exam items ({of_failures[stream]}); lessons from `failures` "
+                    "must pass a generator that writes new items, e.g. write_similar_question"
+                )
 
 
 def _check_roles(recipe: "Recipe") -> None:

@@ -1,5 +1,6 @@
 """What a run came to, as plain data: the CLI's last line, the report and the flow's artifact all read it from here."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ from agents.kinds import Part
 from agents.registry import import_components
 from orchestrator.evaluation import exams_of, probed_sources
 from orchestrator.recipe import COMPONENT_PACKAGES, Recipe, validate_recipe
-from storage.records import CallOutcome, Dataset, Outcome, Run, Scorecard
+from storage.records import CallOutcome, Outcome, Run, Scorecard
 from storage.store import Store
 
 
@@ -50,7 +51,7 @@ def summarise(store: Store, run: Run) -> Summary:
     plans = store.plans(run.key)
     cards = store.scorecards(run.key)
     spent = store.spending(run.key)
-    outcomes = {y.outcome: 0 for y in store.yields(run.key)}
+    outcomes = Counter[Outcome]()
     for y in store.yields(run.key):
         outcomes[y.outcome] += y.count
     calls = store.call_outcomes(run.key)
@@ -63,9 +64,9 @@ def summarise(store: Store, run: Run) -> Summary:
         seconds=round(_computing(store, run), 1),
         calls=spent.calls,
         usd=spent.usd,
-        accepted=_lessons(store, store.datasets(run.key)),
-        rejected=outcomes.get(Outcome.REJECTED, 0),
-        unreadable=outcomes.get(Outcome.UNREADABLE, 0) + calls.get(CallOutcome.UNREADABLE, 0),
+        accepted=store.lessons(run.key),
+        rejected=outcomes[Outcome.REJECTED],
+        unreadable=outcomes[Outcome.UNREADABLE] + calls.get(CallOutcome.UNREADABLE, 0),
         accuracy=_pair(before, after),
         skills=_by_skill(before, after),
         retention=_pair(*_retention(recipe, cards, before, after)),
@@ -119,7 +120,3 @@ def _by_skill(before: Scorecard | None, after: Scorecard | None) -> dict[str, di
 def _computing(store: Store, run: Run) -> float:
     stages = store.spending_by_stage(run.key).items()
     return sum(spent.seconds for (_, stage), spent in stages if stage in ("train", "examine"))
-
-
-def _lessons(store: Store, datasets: list[Dataset]) -> int:
-    return len({row.draft for dataset in datasets for row in store.dataset_rows(dataset.key)})

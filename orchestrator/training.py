@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.clauses import Job
 from orchestrator.work import Work
-from orchestrator.worker_process import carry_out
+from orchestrator.worker_process import WorkerFailed, carry_out
 from storage.records import Entry, Plan, Student
 
 BASE_ROUND = 0
@@ -43,7 +43,8 @@ async def _train(work: Work, plan: Plan, job: Job, dataset: str) -> Student:
         parent=parent.key if parent else "",
         settings=settings,
     )
-    if known := work.store.by_key(Student, [student.key]).get(student.key):
+    known = work.store.by_key(Student, [student.key]).get(student.key)
+    if known and (work.folder / known.adapter / "adapter_config.json").is_file():
         return known
     folder = work.round_folder(plan) / job.job
     result = await carry_out(
@@ -53,10 +54,17 @@ async def _train(work: Work, plan: Plan, job: Job, dataset: str) -> Student:
             "base": base,
             "adapter": str((work.folder / parent.adapter).resolve()) if parent and parent.adapter else None,
             "rows": str(_write_rows(work, dataset, folder).resolve()),
+            "student": student.key,
+            "adapter_digest": parent.adapter_digest if parent else "",
             **settings,
         },
         lambda event: work.tell("training", event),
     )
+    if known and known.adapter_digest != result["adapter_digest"]:
+        raise WorkerFailed(
+            f"the adapter of {known.key} was lost and its training, carried out again, ended with another one; "
+            "it needs a run of its own, e.g. --set seed=1"
+        )
     student.adapter = str((folder / "adapter").relative_to(work.folder))
     student.adapter_digest = result["adapter_digest"]
     student.metrics = {name: result[name] for name in ("steps", "loss", "rows", "tokens", "seconds")}

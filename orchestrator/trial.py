@@ -1,13 +1,15 @@
 """Applies one component to rows of a user's own, outside any run: how its author and a doubtful user see what it does."""
 
+import difflib
 import json
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from agents.kinds import Critic, Generator, Judgement, Selection, Teacher, UnfitDraft, UnreadableReply, Verifier
-from agents.registry import build, import_components
+from agents.registry import build, components, import_components
 from agents.teacher import OpenPurse
 from orchestrator.machine import load_machine, teachers_for
 from orchestrator.recipe import COMPONENT_PACKAGES
@@ -99,8 +101,22 @@ def _component(name: str, edits: list[str]) -> Any:
             raise TrialError(f"the value of the option {edit!r} is not valid YAML") from error
     try:
         return build(options, Critic, Verifier, Selection, Generator)
+    except ValidationError as error:
+        known = [option for _, use, cls in components() if use == name for option in cls.model_fields]
+        raise TrialError("; ".join(_misfit(problem, known) for problem in error.errors(include_url=False))) from error
     except ValueError as error:
         raise TrialError(str(error)) from error
+
+
+def _misfit(problem: Any, known: list[str]) -> str:
+    """One option that does not fit, said as recipes say it."""
+    option, reason = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(option, known, n=1)
+        reason = "there is no such option" + (f"; did you mean {near[0]!r}?" if near else "")
+    elif problem["type"] == "missing":
+        reason = "is missing"
+    return f"{option}: {reason}" if option else reason
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -118,13 +134,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _as_draft(row: dict[str, Any], number: int) -> Draft:
-    return Draft.new(
-        run="trial",
-        round=0,
-        step="trial",
-        kind="row",
-        fields=row,
-        split_key=str(number),
-        producer="user",
-        sample=number,
-    )
+    facts: dict[str, Any] = {"run": "trial", "round": 0, "step": "trial", "kind": "row", "producer": "user"}
+    try:
+        return Draft.new(**facts, fields=row, split_key=str(number), sample=number)
+    except TypeError as error:
+        raise TrialError(f"row {number} holds what a store cannot keep ({error}); change or remove it") from error

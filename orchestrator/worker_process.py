@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -17,16 +18,21 @@ class WorkerFailed(Exception):
 
 
 async def carry_out(job: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The result of the job; one that is there already is taken as it is. Raises WorkerFailed."""
+    """The result of the job; one that is there already is taken as it is. Raises WorkerFailed.
+
+    A folder that holds another job is cleared first: neither its result nor its checkpoints are this job's.
+    """
     folder = Path(job["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     result_file, job_file = folder / "result.json", folder / "job.json"
-    if job_file.exists() and json.loads(job_file.read_text()) == job and (done := _result(result_file)) and done["ok"]:
+    if _read(job_file) != job:
+        _clear(folder)
+        _write(job_file, job)
+    elif (done := _read(result_file)) and done["ok"]:
         return done
     result_file.unlink(missing_ok=True)
-    job_file.write_text(json.dumps(job, indent=1), encoding="utf-8")
     code = await _run(job_file, folder, on_event)
-    result = _result(result_file)
+    result = _read(result_file)
     if result is None:
         raise WorkerFailed(_ended_without_result(code, folder))
     if not result["ok"]:
@@ -34,6 +40,27 @@ async def carry_out(job: dict[str, Any], on_event: Callable[[dict[str, Any]], No
             f"{job['kind']} failed: {result['cause']}: {result['message']} (log: {folder / 'worker.log'})"
         )
     return result
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a JSON file holds; None if there is none, or one that was being written when the machine stopped."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def _write(path: Path, job: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(job, indent=1), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _clear(folder: Path) -> None:
+    for made in [*folder.glob("checkpoint-*"), folder / "adapter"]:
+        shutil.rmtree(made, ignore_errors=True)
+    for name in ("result.json", "replies.jsonl", "events.jsonl"):
+        (folder / name).unlink(missing_ok=True)
 
 
 async def _run(job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]], None]) -> int:
@@ -47,14 +74,15 @@ async def _run(job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]]
             stderr=log,
             start_new_session=True,
         )
+        ended = asyncio.create_task(process.wait())
         try:
-            while process.returncode is None:
-                await asyncio.wait([asyncio.create_task(process.wait())], timeout=POLL_S)
+            while not ended.done():
+                await asyncio.wait([ended], timeout=POLL_S)
                 seen = _pass_on(events, seen, on_event)
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGTERM)
-                await process.wait()
+            await ended
     return process.returncode or 0
 
 
@@ -69,10 +97,6 @@ def _pass_on(events: Path, seen: int, on_event: Callable[[dict[str, Any]], None]
             seen += len(line)
             on_event(json.loads(line))
     return seen
-
-
-def _result(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _ended_without_result(code: int, folder: Path) -> str:

@@ -59,6 +59,7 @@ class StepYield:
     judge: str
     outcome: Outcome
     reason: str
+    """Empty for what was accepted."""
     count: int
 
 
@@ -97,14 +98,22 @@ class Accounts(Lineage):
         return sorted(found, key=lambda c: (c.stage, c.model, c.outcome))
 
     def yields(self, run: str, round: int | None = None) -> list[StepYield]:
-        """How many drafts did each judge accept, reject or fail to read, and why? Largest first."""
-        cause = (Verdict.step, Verdict.judge, Verdict.outcome, Verdict.reason)
-        statement = select(*cause, func.count()).where(Verdict.run == run)  # type: ignore[call-overload]
+        """How many drafts did each judge accept, and reject or fail to read and why? Largest first."""
+        # A critic praises each draft in words of its own, so what is accepted has no reason here.
+        reason = case((col(Verdict.outcome) == Outcome.ACCEPTED, ""), else_=Verdict.reason).label("cause")
+        kinds = (Verdict.step, Verdict.judge, Verdict.outcome)
+        statement = select(*kinds, reason, func.count()).where(Verdict.run == run)  # type: ignore[call-overload]
         if round is not None:
             statement = statement.join(Draft, col(Draft.key) == Verdict.draft).where(Draft.round == round)
         with self.reading() as session:
-            found = [StepYield(*row) for row in session.execute(statement.group_by(*cause))]
+            found = [StepYield(*row) for row in session.execute(statement.group_by(*kinds, "cause"))]
         return sorted(found, key=lambda y: (-y.count, y.step, y.judge, y.outcome, y.reason))
+
+    def lessons(self, run: str) -> int:
+        """How many drafts are lessons of some dataset of this run?"""
+        rows = select(func.count(func.distinct(DatasetRow.draft))).join(Dataset, col(Dataset.key) == DatasetRow.dataset)
+        with self.reading() as session:
+            return session.exec(rows.where(Dataset.run == run)).one()
 
     def call_outcomes(self, run: str) -> dict[str, int]:
         """How did the calls end that this run entered in its ledger? By outcome."""

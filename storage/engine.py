@@ -51,12 +51,18 @@ def address(url: str | Path) -> URL:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
         return parsed.set(database=str(Path(parsed.database).absolute()))
-    raise StoreError(f"A store cannot live at {parsed.render_as_string()}. Expected {FORMS}.")
+    raise StoreError(f"A store cannot live at {_without_password(parsed)}. Expected {FORMS}.")
 
 
 def place_of(url: URL) -> str:
     """The address as people may see it, without the password."""
-    return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+    return str(url.database) if url.drivername == "sqlite" else _without_password(url)
+
+
+def _without_password(url: URL) -> str:
+    """PostgreSQL takes a password as a parameter too, and one for the key of its certificate."""
+    masked = {name: "hidden" for name in url.query if "password" in name.lower()}
+    return url.update_query_dict(masked).render_as_string(hide_password=True)
 
 
 def make_engine(url: URL, *, for_migrations: bool = False) -> Engine:

@@ -141,7 +141,7 @@ class Run(Keyed, table=True):
     recipe: dict[str, Any] = _json(dict)
     """The resolved recipe, all defaults filled."""
     ended: str = _text("")
-    """Why the run ended; empty while it is going on or was interrupted."""
+    """Why the run ended, by its last plan or a spent budget; empty while it goes on or was interrupted."""
     created_at: datetime = _when()
 
 

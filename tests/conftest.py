@@ -20,7 +20,7 @@ from agents import teacher as teacher_module
 from agents.kinds import Reply
 from agents.rehearsal.teacher import Refusal, RehearsalTeacher, known
 from agents.teacher import Endpoint, EndpointTeacher
-from orchestrator import cycle, evaluation, training
+from orchestrator import cycle, worker_process
 from orchestrator.cycle import open_work, run_directly, teach
 from orchestrator.machine import Machine
 from orchestrator.recipe import Recipe, load_recipe
@@ -43,8 +43,20 @@ SMALL = (
     "feedback.failures=4",
 )
 """Edits that make a recipe of the demo which two rounds of the loop teach in well under a second."""
-TRAIN_JOB = {"kind", "folder", "base", "adapter", "rows", "trainer", "lora", "seed", "settings"}
-ANSWER_JOB = {"kind", "folder", "base", "adapter", "adapter_digest", "questions", "max_tokens"}
+TRAIN_JOB = {
+    "kind",
+    "folder",
+    "base",
+    "adapter",
+    "adapter_digest",
+    "rows",
+    "student",
+    "trainer",
+    "lora",
+    "seed",
+    "settings",
+}
+ANSWER_JOB = {"kind", "folder", "base", "adapter", "asked", "questions", "max_tokens", "student"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -139,19 +151,14 @@ class StandInWorker:
         self.done: list[dict[str, Any]] = []
         """The jobs that were carried out; one whose result lay there already is not."""
 
-    async def carry_out(self, job: dict[str, Any], on_event: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        folder = Path(job["folder"])
-        folder.mkdir(parents=True, exist_ok=True)
-        job_file, result_file = folder / "job.json", folder / "result.json"
-        if result_file.exists() and json.loads(job_file.read_text()) == job:
-            return json.loads(result_file.read_text())
-        job_file.write_text(json.dumps(job))
+    async def run(self, job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]], None]) -> int:
+        job = json.loads(job_file.read_text())
         assert set(job) == (TRAIN_JOB if job["kind"] == "train" else ANSWER_JOB)
         on_event({"event": "begin"})
         result = {"ok": True, "seconds": 1.5, **(self._train if job["kind"] == "train" else self._answer)(job, folder)}
-        result_file.write_text(json.dumps(result))
+        (folder / "result.json").write_text(json.dumps(result))
         self.done.append(job)
-        return result
+        return 0
 
     def trainings(self) -> int:
         return sum(job["kind"] == "train" for job in self.done)
@@ -163,6 +170,7 @@ class StandInWorker:
         memory = json.dumps(skills, sort_keys=True)
         (folder / "adapter").mkdir(exist_ok=True)
         (folder / "adapter" / "memory.json").write_text(memory)
+        (folder / "adapter" / "adapter_config.json").write_text("{}")
         digest = hashlib.sha256(memory.encode()).hexdigest()
         return {"steps": 3, "loss": 0.5, "rows": len(rows), "tokens": 10 * len(rows), "adapter_digest": digest}
 
@@ -194,8 +202,7 @@ class Loop:
         self.tampering: Callable[[str, str | Refusal], str | Refusal] = lambda role, reply: reply
         """Given a role and what the rehearsal teacher replies; says what it replies instead."""
         self._rehearsal = RehearsalTeacher()
-        patch.setattr(training, "carry_out", lambda *job: self.worker.carry_out(*job))
-        patch.setattr(evaluation, "carry_out", lambda *job: self.worker.carry_out(*job))
+        patch.setattr(worker_process, "_run", lambda *job: self.worker.run(*job))
         patch.setattr(cycle, "teachers_for", self._teachers)
 
     def recipe(self, *edits: str, place: str | Path = "demo", small: Sequence[str] = SMALL) -> Recipe:

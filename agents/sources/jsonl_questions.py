@@ -1,6 +1,7 @@
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,9 @@ from pydantic import Field
 from agents.answers import final_answer
 from agents.kinds import Fields, Material, Part, Source, SourceError
 from agents.registry import register
+
+UNFIT = re.compile(r"[\0\ud800-\udfff]")
+"""What JSON can spell, but neither UTF-8 nor PostgreSQL can keep."""
 
 
 @register("jsonl_questions")
@@ -110,5 +114,9 @@ class JsonlQuestions(Source):
         if not isinstance(value, str) or not value.strip():
             raise SourceError(
                 f"{where} has no text in {name!r}; it has: {', '.join(row)}. Name the fields in the recipe"
+            )
+        if UNFIT.search(value):
+            raise SourceError(
+                f"{where} holds a NUL or half of a surrogate pair in {name!r}, which no text has; remove it"
             )
         return value.strip()

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agents.teacher import BudgetSpent, Endpoint, EndpointTeacher, OpenPurse, Patience, Reservation, TeacherUnavailable
+from agents.teacher import (
+    BudgetSpent,
+    Endpoint,
+    EndpointTeacher,
+    OpenPurse,
+    Patience,
+    Price,
+    Reservation,
+    TeacherUnavailable,
+)
 from storage.records import Call, CallOutcome
 
 KEY = "sk-very-secret-0123456789"
@@ -118,11 +127,13 @@ class CountingPurse(OpenPurse):
         self.cap = cap
         self.events: list[str] = []
 
-    def reserve(self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int) -> Reservation:
+    def reserve(
+        self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int, price: Price | None = None
+    ) -> Reservation:
         if self.cap is not None and request_tokens_upper_bound + completion_upper_bound > self.cap:
             raise BudgetSpent("no money left")
         self.events.append("reserve")
-        return super().reserve(model, request_tokens_upper_bound, completion_upper_bound)
+        return super().reserve(model, request_tokens_upper_bound, completion_upper_bound, price)
 
     def settle(self, reservation: Reservation, call: Call) -> None:
         assert reservation.prompt_tokens >= call.prompt_tokens

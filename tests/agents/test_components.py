@@ -116,8 +116,8 @@ def test_a_repeated_question_is_given_once(tmp_path: Path) -> None:
 
 
 def test_any_sign_that_json_may_hold_is_text(tmp_path: Path) -> None:
-    row = {"question": "one\u2028two\x85three", "answer": "1"}
-    text = json.dumps(row, ensure_ascii=False) + "\r\n\r\n"
+    row = {"question": "one\u2028two\x85three 😀", "answer": "1"}
+    text = json.dumps(row, ensure_ascii=False).replace("😀", "\\ud83d\\ude00") + "\r\n\r\n"
     (fields,) = questions(source(tmp_path / "q", b"\xef\xbb\xbf" + text.encode()))
     assert fields["question"] == row["question"]
 
@@ -136,6 +136,8 @@ BAD = {
     '\n[1]\n': r"q:2 holds list; expected one JSON object a line",
     "{": r"q:1 is not JSON",
     "": r"holds no questions",
+    '{"question": "a?", "answer": "1"}\n{"question": "\\ud83d?", "answer": "1"}': r"q:2 holds .* surrogate .* 'question'",
+    '{"question": "a?", "answer": "\\u0000 1"}': r"q:1 holds a NUL or .* in 'answer'",
     '{"question": "' + "a" * 101 + '", "answer": "1"}': r"a question of 101 characters, at most 100",
 }  # fmt: skip
 

@@ -99,6 +99,9 @@ async def test_a_reply_on_its_way_is_kept_when_its_asker_is_cancelled() -> None:
         ({"cost": 0.5}, Price(1.0, 2.0), 0.5),
         ({"cost": 0}, Price(1.0, 2.0), 0),
         ({"cost": "free"}, None, None),
+        ({"cost": -5}, Price(1.0, 2.0), 0.00014),
+        ({"cost": float("inf")}, Price(1.0, 2.0), 0.00014),
+        ({"cost": 10**400}, None, None),
         ({"prompt_tokens": None, "completion_tokens": None}, Price(1.0, 2.0), None),
     ],
 )
@@ -109,6 +112,21 @@ async def test_what_the_provider_charged_beats_the_price_table(usage: Any, price
         reply = await teacher.ask("2+2?", Answer)
         await teacher.aclose()
     assert log.calls[reply.call]["usd"] == (None if usd is None else pytest.approx(usd))
+
+
+async def test_a_reservation_is_made_at_the_price_of_the_endpoint_that_is_asked() -> None:
+    class Prices(CountingPurse):
+        def reserve(self, *asked: Any) -> Any:
+            prices.append(asked[-1])
+            return super().reserve(*asked)
+
+    prices: list[Price | None] = []
+    async with serving(GOOD) as server:
+        for price in (Price(1.0, 2.0), Price(3.0, 4.0), None):
+            teacher = teach(server, purse=Prices(), price=price)
+            await teacher.ask("2+2?", Answer)
+            await teacher.aclose()
+    assert prices == [Price(1.0, 2.0), Price(3.0, 4.0), None]
 
 
 async def test_nothing_is_sent_when_the_budget_is_spent() -> None:
@@ -155,6 +173,28 @@ async def test_the_environment_is_not_told_to_the_endpoint(monkeypatch: pytest.M
         await teacher.ask("2+2?", Answer)
         await teacher.aclose()
     assert "private" not in server.heads[0]
+
+
+async def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.setenv(name, "" if name == "NO_PROXY" else "http://127.0.0.1:9")
+        monkeypatch.delenv(name.lower(), raising=False)
+    async with serving(GOOD) as server:
+        teacher = teach(server)
+        await teacher.ask("2+2?", Answer)
+        await teacher.aclose()
+    assert len(server.bodies) == 1
+
+
+async def test_a_reply_is_stored_without_the_key_and_a_placeholder_spoils_no_reply() -> None:
+    async with serving(said({"answer": 4}, note=f"you are {KEY}")) as server:
+        log = MemoryLog()
+        for key in (KEY, "tokens"):
+            teacher = teach(server, log, api_key=key)
+            reply = await teacher.ask("2+2?", Answer, sample=len(log.calls))
+            assert log.calls[reply.call]["prompt_tokens"] == 100
+            assert (KEY in json.dumps(log.calls[reply.call])) == (key != KEY)
+            await teacher.aclose()
 
 
 # What the replies say

@@ -22,6 +22,7 @@ DRAFTS = (
     a_draft(4, rationale=HOSTILE, answer=HOSTILE, question=HOSTILE),
     a_draft(5, question="What is 1/0?", answer="", rationale=""),
     a_draft(6, question="Other?", answer="∞" * 5000, gold="9" * 400),
+    a_draft(7, rationale="Let us see, 3+4=8, so it is. " * 100, answer="8"),
 )
 verifiers = pytest.mark.parametrize("judge", of_kind(Verifier), ids=named)
 critics = pytest.mark.parametrize("judge", of_kind(Critic), ids=named)
@@ -83,7 +84,7 @@ def test_gold_passes(judge: Any) -> None:
 
 @verifiers
 def test_a_verifier_rejects_something(judge: Any) -> None:
-    assert judge.judge(DRAFTS[2]).outcome == Outcome.REJECTED
+    assert Outcome.REJECTED in {judge.judge(draft).outcome for draft in DRAFTS}
 
 
 @critics

@@ -13,7 +13,7 @@ from orchestrator.ledger import Ledger
 from storage.records import Call, CallOutcome, Run
 from storage.store import Spending, Store, StoreError
 
-PRICE = {"m": Price(1.0, 2.0)}
+PRICE = Price(1.0, 2.0)
 """One and two dollars a million tokens."""
 
 
@@ -27,8 +27,8 @@ class Blank:
         return self._spent
 
 
-def a_ledger(spent: Blank | None = None, prices: Any = None, **caps: Any) -> Ledger:
-    return Ledger(spent or Blank(), "run", Budget(**caps), prices)  # type: ignore[arg-type]
+def a_ledger(spent: Blank | None = None, **caps: Any) -> Ledger:
+    return Ledger(spent or Blank(), "run", Budget(**caps))  # type: ignore[arg-type]
 
 
 def a_call(number: int = 0, **more: Any) -> Call:
@@ -62,14 +62,22 @@ def test_tokens_are_reserved_at_their_worst_and_settled_at_what_they_were() -> N
 
 
 def test_dollars_are_reserved_at_their_worst() -> None:
-    ledger = a_ledger(prices=PRICE, usd=0.01)
-    ledger.reserve("m", 2_000, 4_000)
+    ledger = a_ledger(usd=0.01)
+    ledger.reserve("m", 2_000, 4_000, PRICE)
     with pytest.raises(BudgetSpent, match=r"the budget of 0.01 usd is spent"):
-        ledger.reserve("m", 1, 0)
+        ledger.reserve("m", 1, 0, PRICE)
+
+
+def test_one_model_at_two_endpoints_has_two_prices() -> None:
+    ledger = a_ledger(usd=0.01)
+    ledger.reserve("m", 10**9, 10**9, Price(0, 0))
+    ledger.reserve("m", 2_000, 4_000, PRICE)
+    with pytest.raises(BudgetSpent):
+        ledger.reserve("m", 1, 0, PRICE)
 
 
 def test_dollars_cannot_be_capped_without_a_price() -> None:
-    with pytest.raises(BudgetSpent, match=r"no price of 'm' is known.*usd_per_million_prompt"):
+    with pytest.raises(BudgetSpent, match=r"no price of 'm' is known"):
         a_ledger(usd=5).reserve("m", 1, 1)
 
 
@@ -79,7 +87,7 @@ def test_what_an_earlier_process_spent_counts() -> None:
     with pytest.raises(BudgetSpent):
         a_ledger(Blank(tokens=99), tokens=100).reserve("m", 1, 1)
     with pytest.raises(BudgetSpent):
-        a_ledger(Blank(usd=1.0), prices=PRICE, usd=1.0).reserve("m", 1, 1)
+        a_ledger(Blank(usd=1.0), usd=1.0).reserve("m", 1, 1, PRICE)
 
 
 def test_a_cap_of_nothing_allows_nothing() -> None:
@@ -133,6 +141,40 @@ def test_a_call_is_entered_under_the_round_and_stage_that_bought_it(store: Store
     assert {place: each.calls for place, each in spent.items()} == {(0, ""): 1, (2, "solve"): 1}
     assert spent[2, "solve"].usd == 0.5
     assert ledger.call(a_call().key) is not None
+
+
+UNREPORTED = {"prompt_tokens": 0, "completion_tokens": 0, "usd": None}
+
+
+@pytest.mark.parametrize(
+    ("caps", "price", "tokens", "usd"),
+    [
+        ({"usd": 5}, PRICE, 300, 0.0005),
+        ({}, PRICE, 300, 0.0005),
+        ({"tokens": 1000}, None, 300, None),
+        ({"calls": 9}, None, 0, None),
+    ],
+)
+def test_a_call_without_usage_is_charged_at_its_worst(
+    store: Store, caps: dict[str, Any], price: Price | None, tokens: int, usd: float | None
+) -> None:
+    ledger = Ledger(store, a_run(store), Budget(**caps))
+    reservation = ledger.reserve("m", 100, 200, price)
+    ledger.keep(a_call(**UNREPORTED))
+    ledger.settle(reservation, a_call(**UNREPORTED))
+    assert ledger.spent == {"calls": 1, "tokens": tokens, "usd": usd or 0.0}
+    assert Ledger(store, a_run(store), Budget(**caps)).spent == ledger.spent, "a resumed run agrees"
+    assert store.spending(a_run(store)).usd == usd
+    call = store.call(a_call().key)
+    assert call
+    assert (call.prompt_tokens, call.completion_tokens, call.usd) == (0, 0, None)
+
+
+def test_what_was_reported_is_charged_and_only_the_rest_is_at_its_worst() -> None:
+    ledger = a_ledger(usd=5)
+    ledger.settle(ledger.reserve("m", 100, 200, PRICE), a_call(usd=0.25))
+    ledger.settle(ledger.reserve("m", 100, 200, PRICE), a_call(**{**UNREPORTED, "usd": 0.5}))
+    assert ledger.spent == {"calls": 2, "tokens": 15 + 300, "usd": 0.75}
 
 
 def test_a_call_and_its_entry_are_kept_together_or_not_at_all(store: Store) -> None:

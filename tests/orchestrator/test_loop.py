@@ -9,13 +9,15 @@ import yaml
 
 from agents.kinds import SourceError
 from agents.rehearsal.teacher import Refusal
+from orchestrator import rules
 from orchestrator.clauses import FAILURES
 from orchestrator.cycle import run_directly
 from orchestrator.datasets import NoLessons
 from orchestrator.handover import hand_over
-from orchestrator.production import SPLIT_GUARD
+from orchestrator.production import SPLIT_GUARD, batches, gather, perform
 from orchestrator.recipe import SHIPPED, RecipeError
 from orchestrator.summary import summarise
+from storage.lineage import Lineage
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Run, Student
 from storage.store import Store
 from tests.conftest import Loop
@@ -65,6 +67,46 @@ async def test_no_seed_of_a_source_is_drawn_twice(loop: Loop, store: Store) -> N
     key, _ = await loop.teach(loop.recipe(), store)
     origins = [seed.origin for name in ("tasks", "basics") for seed in store.seeds(key, name)]
     assert len(set(origins)) == len(origins)
+
+
+async def test_a_question_that_is_another_sources_exam_item_is_no_seed(
+    loop: Loop, store: Store, tmp_path: Path
+) -> None:
+    lines = [json.dumps({"question": f"What is {i} plus 1?", "answer": str(i + 1)}) for i in range(60)]
+    (tmp_path / "own.jsonl").write_text("\n".join(lines))
+    own = {"use": "jsonl_questions", "path": str(tmp_path / "own.jsonl")}
+    edits = [f"sources.tasks={json.dumps(own)}", f"sources.basics={json.dumps({**own, 'probe': 0.01, 'test': 0.1})}"]
+    recipe = loop.recipe(*edits, "seeds.basics=60", small=())
+    async with loop.opened(recipe, store) as work:
+        gather(work, Plan.new(run=work.run.key, round=1))
+        drawn = {seed.split_key for seed in store.seeds(work.run.key, "basics", 1)}
+        shared = {m.split_key for m in recipe.sources["basics"].materials("train", "", 0)}
+    assert shared & work.guarded
+    assert drawn == shared - work.guarded
+
+
+async def test_a_batch_reads_its_own_materials_and_not_the_round(
+    loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with loop.opened(loop.recipe(), store) as work:
+        plan = Plan.new(run=work.run.key, round=1)
+        gather(work, plan)
+        for step in work.recipe.lessons[:2]:
+            (keys,) = batches(work, plan, step)
+            with monkeypatch.context() as patch:
+                for verb in ("seeds", "drafts", "verdicts"):
+                    patch.delattr(Lineage, verb)
+                await perform(work, plan, step, keys[:3])
+        assert len(store.drafts(work.run.key, "solve")) == 3
+        assert len(store.verdicts(work.run.key, "right_answer")) == 3
+
+
+async def test_what_earlier_rounds_drew_is_read_once(loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[str, int]] = []
+    async with loop.opened(loop.recipe(), store) as work:
+        monkeypatch.setattr(Lineage, "seeds", lambda self, run, name, number: read.append((name, number)) or [])
+        gather(work, Plan.new(run=work.run.key, round=3))
+    assert sorted(read) == [("basics", 1), ("basics", 2), ("tasks", 1), ("tasks", 2)]
 
 
 async def test_no_lesson_is_about_an_exam_item(loop: Loop, store: Store) -> None:
@@ -211,7 +253,10 @@ async def test_one_reply_in_ten_that_is_nonsense_does_not_stop_a_run(loop: Loop,
 # --- recipes and sources that cannot work ---------------------------------------------------------------------------
 
 
-async def test_lessons_on_the_failures_themselves_are_refused(loop: Loop, store: Store) -> None:
+async def test_lessons_on_the_failures_themselves_are_refused_even_where_the_rule_missed_them(
+    loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_check_failures", lambda recipe: None)
     recipe = loop.recipe("lessons.solve.from=[tasks, basics, failures]", "lessons.right_answer.from=solutions")
     with pytest.raises(RecipeError, match=r"would hold \d+ lessons on exam items.*generator that writes new items"):
         await loop.teach(recipe, store)
@@ -271,15 +316,9 @@ async def test_a_source_that_runs_dry_gives_what_it_has(loop: Loop, store: Store
     recipe = _own_questions(loop, tmp_path, 60)
     async with loop.opened(recipe, store) as work:
         plan = Plan.new(run=work.run.key, round=1)
-        await run_directly("", _gathered, work, plan)
+        gather(work, plan)
         here = len(store.seeds(work.run.key, "tasks", 1))
     assert 20 < here < 60
-
-
-async def _gathered(work: Any, plan: Plan) -> None:
-    from orchestrator.production import gather
-
-    gather(work, plan)
 
 
 async def test_the_best_student_is_the_probes_choice_even_if_it_is_the_base(loop: Loop, store: Store) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agents.sources.rehearsal_world import RehearsalWorld
 from agents.verifiers.answer_match import AnswerMatch
 from orchestrator.recipe import SHIPPED, RecipeError, load_recipe, shipped_recipes, validate_recipe
+from orchestrator.recipe_text import apply_edit
 
 DEMO = SHIPPED / "demo.yaml"
 JSONL = '{"question": "What is 1 plus 1?", "answer": "2"}\n'
@@ -159,6 +160,11 @@ REFUSED = {
     "a dataset of seeds": ("datasets.lessons.from", "tasks", "dataset 'lessons' reads 'tasks', which holds no drafts"),
     "a dataset of failures": ("datasets.lessons.from", "failures", "dataset 'lessons' reads 'failures', which holds no"),
     "a dataset of nothing": ("datasets.lessons.from", "lesson", "Did you mean 'lessons'?"),
+    "lessons on the failures themselves": (
+        "lessons.0.from", ["tasks", "basics", "failures"],
+        "would hold lessons on exam items (failures → solutions → right → sound → approved → lessons); lessons from "
+        "`failures` must pass a generator that writes new items, e.g. write_similar_question",
+    ),
     "an unknown role": ("lessons.0.role", "teecher", "asks 'teecher', which is not a role of `roles:`. Did you mean 'tea"),
     "an unknown role of a judge": ("lessons.6.role", "judge", "There are: teacher, referee"),
     "an unknown dataset": ("training.0.dataset", "lesson", "job 'student' trains on 'lesson', which is not a dataset"),
@@ -274,6 +280,13 @@ def test_edits_reach_lists_by_name_and_by_position_and_make_new_clauses() -> Non
 
 def test_a_value_may_hold_equal_signs() -> None:
     assert load_recipe("demo", ["about='a=b=c'"]).about == "a=b=c"
+
+
+def test_an_edit_by_position_changes_that_entry_and_no_equal_one() -> None:
+    data: dict[str, Any] = {"x": [True, 1, 0]}
+    apply_edit(data, "x.1=7")
+    assert data == {"x": [True, 7, 0]}
+    assert data["x"][0] is True
 
 
 BAD_EDITS = {

@@ -92,7 +92,7 @@ async def test_a_row_without_gold_says_what_to_use_instead(rows: Rows) -> None:
 BAD = {
     "answer_matches": ([], "Did you mean 'answer_match'"),
     "sft": ([], "no critic or verifier or selection or generator is named 'sft'"),
-    "exact_duplicates": (["field=[a]"], "field"),
+    "exact_duplicates": (["field=[a]"], r"^field: there is no such option; did you mean 'fields'\?$"),
     "majority_vote": (["share"], "cannot read the option 'share'; write it as name=value"),
     "write_solution": (["temperature=[1"], "the value of the option 'temperature=\\[1' is not valid YAML"),
 }
@@ -113,6 +113,14 @@ async def test_rows_that_are_none_are_refused(tmp_path: Path, content: bytes, re
     path = tmp_path / "rows.jsonl"
     path.write_bytes(content)
     with pytest.raises(TrialError, match=reason):
+        await try_component("answer_match", path, [], None)
+
+
+@pytest.mark.parametrize("value", ["9" * 24, '"\\ud83d"'], ids=["a long integer", "half a surrogate pair"])
+async def test_a_value_that_no_store_keeps_names_its_row(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{json.dumps(GOOD)}\n{{"answer": {value}}}\n')
+    with pytest.raises(TrialError, match="row 2 holds what a store cannot keep"):
         await try_component("answer_match", path, [], None)
 
 

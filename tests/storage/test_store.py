@@ -255,13 +255,20 @@ def test_spending_never_guesses_a_price(store: Store) -> None:
 
 def test_yields_count_verdicts_by_cause_largest_first(store: Store) -> None:
     drafts = [a_draft(n, round=n // 3) for n in range(4)]
-    verdicts = [a_verdict(draft) for draft in drafts[:2]]
+    verdicts = [a_verdict(draft, reason=f"praise {draft.key}") for draft in drafts[:2]]
     store.add(*drafts, *verdicts, *(a_verdict(draft, outcome="rejected", reason="wrong") for draft in drafts[2:]))
     assert store.yields(RUN) == [
         StepYield("check", "j@1", Outcome.ACCEPTED, "", 2),
         StepYield("check", "j@1", Outcome.REJECTED, "wrong", 2),
     ]
     assert store.yields(RUN, 1) == [StepYield("check", "j@1", Outcome.REJECTED, "wrong", 1)]
+
+
+def test_a_draft_that_is_a_lesson_of_several_datasets_is_counted_once(store: Store) -> None:
+    drafts = [a_draft(n) for n in range(5)]
+    unfinished = a_dataset(*drafts, name="unfinished")[1:]
+    store.add(*a_dataset(*drafts[:3]), *a_dataset(*drafts[1:4], name="other"), *unfinished)
+    assert (store.lessons(RUN), store.lessons("other")) == (4, 0)
 
 
 def test_call_outcomes_count_each_call_of_the_run_once(store: Store) -> None:

@@ -47,11 +47,21 @@ def test_a_server_that_does_not_answer_is_explained_without_the_password() -> No
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         with pytest.raises(StoreError, match="Check that the server runs") as caught:
-            open_store(f"postgresql://me:secret@127.0.0.1:{port}/none")
+            open_store(f"postgresql://me:secret@127.0.0.1:{port}/none?password=secret&sslpassword=secret&sslmode=allow")
     assert "secret" not in str(caught.value)
+    assert "sslmode=allow" in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://me:secret@host/db", "sqlite://", "sqlite:///:memory:", "postgresql://h:x/y"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:secret@host/db",
+        "mysql://host/db?password=secret",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://h:x/y",
+    ],
+)
 def test_an_address_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(StoreError, match="Expected a path such as") as caught:
         open_store(url)
