@@ -4,16 +4,13 @@ import hashlib
 import json
 import math
 import os
-import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel
-from torch.utils.data import Sampler
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
@@ -21,45 +18,8 @@ from trl.trainer.sft_trainer import SFTTrainer
 from orchestrator.student_worker.checkpoints import newest_complete
 from orchestrator.student_worker.events import Events
 
-MIXED_BATCHES = 8
 CHECKPOINTS = 5
 """How many a training writes; a kill costs at most a fifth of it."""
-
-
-class Mixed(Sampler[int]):
-    """Shuffled rows, sorted by length within every few batches.
-
-    Plain shuffling pads short rows to long ones. Sorting a whole epoch, as the library can, makes batches of one skill
-    after another and unlearns each with the next: measured on seventeen skills, a third of the accuracy.
-    """
-
-    def __init__(self, lengths: list[int], batch: int, seed: int) -> None:
-        self._lengths, self._batch, self._seed = lengths, batch, seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        chance = random.Random(f"{self._seed}:{self._epoch}")
-        rows = list(range(len(self._lengths)))
-        chance.shuffle(rows)
-        for start in range(0, len(rows), self._batch * MIXED_BATCHES):
-            stretch = sorted(rows[start : start + self._batch * MIXED_BATCHES], key=self._lengths.__getitem__)
-            batches = [stretch[i : i + self._batch] for i in range(0, len(stretch), self._batch)]
-            last = batches.pop()  # it may be short, and only the last batch of all may be
-            chance.shuffle(batches)
-            for batch in [*batches, last]:
-                yield from batch
-
-
-class Trainer(SFTTrainer):
-    def _get_train_sampler(self, train_dataset: Any = None) -> Mixed:
-        rows: Any = train_dataset if train_dataset is not None else self.train_dataset
-        return Mixed([len(ids) for ids in rows["input_ids"]], self.args.train_batch_size, self.args.seed)
 
 
 class Stream(TrainerCallback):
@@ -87,7 +47,7 @@ def train(job: dict[str, Any], events: Events) -> dict[str, Any]:
     rows = _rows(Path(job["rows"]))
     longest = _longest(rows, tokenizer)
     stream = Stream(events)
-    trainer = Trainer(
+    trainer = SFTTrainer(
         _model(job),
         args=SFTConfig(**_settings(job, len(rows), longest)),
         train_dataset=Dataset.from_list(rows),
@@ -158,6 +118,8 @@ def _settings(job: dict[str, Any], rows: int, longest: int) -> dict[str, Any]:
         "max_length": longest,
         "seed": job["seed"],
         "data_seed": job["seed"],
+        # batches of like lengths would be a third faster, and of one skill each: measured, .71 learned instead of .85
+        "train_sampling_strategy": "random",
         "logging_steps": max(1, round(steps / 40)),
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
