@@ -54,11 +54,17 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except MISTAKES as error:
-            message, code = explain(error)
-            if options.get("as_json"):
-                print(json.dumps({"error": message, "kind": type(error).__name__}))
-            err.print(Text.assemble(("error", "bold red"), " ", message), soft_wrap=True)
-            raise typer.Exit(code) from None
+            mistake: BaseException = error
+        except BaseException as error:
+            # what Prefect makes of SIGTERM while a flow runs; named, since Prefect is not imported for the other verbs
+            if type(error).__name__ != "TerminationSignal":
+                raise
+            mistake = KeyboardInterrupt()
+        message, code = explain(mistake)
+        if options.get("as_json"):
+            print(json.dumps({"error": message, "kind": type(mistake).__name__}))
+        err.print(Text.assemble(("error", "bold red"), " ", message), soft_wrap=True)
+        raise typer.Exit(code)
 
     return wrapped
 

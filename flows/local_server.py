@@ -40,6 +40,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            start_new_session=True,  # a Ctrl-C is the command's alone: it still has to report how the flow ended
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
     try:

@@ -21,8 +21,9 @@ def serve(*arguments: str) -> Iterator[str]:
     paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     # The parent's end of this pipe closes however the parent ends, even when it is killed: that stops the child.
+    # In a session of its own, a Ctrl-C does not take it away from calls that are on their way.
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
         try:
             yield _address(process)

@@ -1,10 +1,13 @@
 """The loop as a Prefect flow, on the server that the command starts for itself."""
 
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,27 @@ def test_a_flow_run_is_recorded_whole_and_without_a_bad_line(tmp_path: Path) -> 
         assert f"round 1: {stage}" in tasks
         assert f"round 2: {stage}" in tasks
     assert "final examination" in tasks
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_ends_at_once_says_how_to_go_on_and_leaves_nobody_behind(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    home = tmp_path / "runs"
+    words = [sys.executable, "-m", "flows.cli", "run", str(TINY), "--home", str(home)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(words, start_new_session=True, **streams)
+    assert process.stdout
+    next(line for line in process.stdout if "dataset lessons" in line)
+    began = time.monotonic()
+    if how == signal.SIGINT:  # a terminal sends it to the whole group
+        os.killpg(process.pid, how)
+    else:
+        process.send_signal(how)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert time.monotonic() - began < 15
+    assert "the same command goes on where it stopped" in said
+    assert "Traceback" not in said
+    left = subprocess.run(["pgrep", "-f", str(home)], capture_output=True, text=True)
+    assert left.stdout == ""
