@@ -34,7 +34,7 @@ MachineFile = Annotated[
     Path | None, typer.Option("--machine", help="YAML file: which model plays which role, at what price.")
 ]
 Edits = Annotated[list[str] | None, typer.Option("--set", help="Edit of the recipe, a.b=c; can be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output; the last line is one JSON object.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output; all else goes to standard error.")]
 Plain = Annotated[
     bool, typer.Option("--without-prefect", help="Carry the loop out directly, without flow runs and UI.")
 ]
@@ -81,7 +81,8 @@ def demo(home: Home = HOME, edits: Edits = None, without_prefect: Plain = False,
     if not as_json:
         out.print(
             "The teacher of this demo is a [bold]program[/] that answers over HTTP like any other model, with planted "
-            "errors;\nthe student, the critics, the training and the examination are real.\n"
+            "errors; the student, the critics, the training and the examination are real.\n",
+            soft_wrap=True,
         )
     _carry_out("demo", edits, None, home, None, without_prefect, as_json)
 

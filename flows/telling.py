@@ -14,8 +14,13 @@ def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: 
     said = [f"lessons {summary.accepted:,}, rejected {summary.rejected:,} ({_causes(causes)})"]
     said[0] += f", unreadable {summary.unreadable:,}"
     said += [f"{'stopped' if plan['stop'] else 'round ' + str(plan['round'])}: {plan['why']}" for plan in summary.plans]
-    if summary.ended and not _stopped(summary):
-        said.append(f"ended early: {summary.ended}")
+    if not _stopped(summary):
+        ended = (
+            f"ended early: {summary.ended}"
+            if summary.ended
+            else "unfinished: `orchestrator run` with its recipe goes on"
+        )
+        said.append(ended)
     out.print()
     out.print(_skills(summary))
     out.print(Text(f"\n{_sentence(summary)}", style="bold"), soft_wrap=True)
@@ -34,7 +39,8 @@ def _sentence(summary: Summary) -> str:
     money = "price unknown" if summary.usd is None else f"${summary.usd:.2f}"
     kept = summary.retention
     held = f"; what it could do before: {kept['before']:.0%} → {kept['after']:.0%}" if kept["after"] is not None else ""
-    return f"accuracy {before:.1%} → {after:.1%} in {summary.rounds} rounds, {summary.calls:,} calls ({money}){held}"
+    rounds = "1 round" if summary.rounds == 1 else f"{summary.rounds} rounds"
+    return f"accuracy {before:.1%} → {after:.1%} in {rounds}, {summary.calls:,} calls ({money}){held}"
 
 
 def _skills(summary: Summary) -> Table:

@@ -119,6 +119,8 @@ async def open_work(
     """The run of this recipe, new or resumed, with its teachers ready. Raises AlreadyRunning, MachineError, SourceError."""
     machine.entries(recipe.roles, priced=recipe.budget.usd is not None)
     run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
+    for student in recipe.students.values():
+        machine.base(student.base)  # a base that is not there is said before anything is paid for
     folder = run_folder(runs, run.key)
     with _held(folder), _budget_noted(store, run):
         ledger = Ledger(store, run.key, recipe.budget)

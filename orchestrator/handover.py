@@ -20,6 +20,11 @@ LoRA adapter {key}, for PEFT. Base: `{base}` (digest {base_digest}). Trained on 
 
 def hand_over(store: Store, run: Run, folder: Path, to: Path) -> dict[str, str]:
     """What was written where, by name. Raises RecipeError if the run has nothing to hand over yet."""
+    student = best_of(store, run, recipe_of(run))
+    if student and student.adapter and not (folder / student.adapter).is_dir():
+        raise RecipeError(
+            f"the adapter of {run.key} is not under {folder}; name the --home that it was carried out with"
+        )
     written = {
         f"dataset {dataset.name} of round {dataset.round}": str(
             export_dataset(store, dataset.key, to / f"{dataset.name}-round-{dataset.round}")
@@ -28,7 +33,6 @@ def hand_over(store: Store, run: Run, folder: Path, to: Path) -> dict[str, str]:
     }
     if not written:
         raise RecipeError(f"run {run.key} has no dataset yet; carry it on with `orchestrator run {run.recipe_name}`")
-    student = best_of(store, run, recipe_of(run))
     if student and student.adapter:
         written["adapter"] = str(_copy_adapter(student, folder, to / "adapter"))
     return written

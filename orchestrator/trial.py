@@ -16,6 +16,7 @@ from orchestrator.recipe import COMPONENT_PACKAGES
 from storage.records import Call, CallOutcome, Draft, Outcome
 
 ROLE = "teacher"
+EXPECTED = "expected one JSON object a line, e.g. question, gold, rationale, answer"
 
 
 class TrialError(Exception):
@@ -121,16 +122,25 @@ def _misfit(problem: Any, known: list[str]) -> str:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise TrialError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise TrialError(f"{path} is not JSON Lines in UTF-8: {error}") from error
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise TrialError(
-            f"{path} holds no rows; expected one JSON object a line, e.g. question, gold, rationale, answer"
-        )
+    except UnicodeDecodeError as error:
+        raise TrialError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    rows = [_row(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not rows:
+        raise TrialError(f"{path} holds no rows; {EXPECTED}")
     return rows
+
+
+def _row(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise TrialError(f"{where} is not JSON ({error.msg} at column {error.colno}); {EXPECTED}") from error
+    if not isinstance(row, dict):
+        raise TrialError(f"{where} holds {type(row).__name__}; {EXPECTED}")
+    return row
 
 
 def _as_draft(row: dict[str, Any], number: int) -> Draft:

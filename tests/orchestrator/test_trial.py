@@ -107,7 +107,7 @@ async def test_a_component_that_cannot_be_made_says_why(rows: Rows, name: str) -
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "holds no rows"), (b"[1]\n", "holds no rows"), (b"{", "is not JSON Lines"), (b"\xff", "is not JSON Lines")],
+    [(b"", "holds no rows"), (b"[1]\n", "holds list"), (b"{", "rows.jsonl:1 is not JSON"), (b"\xff", "is not UTF-8")],
 )
 async def test_rows_that_are_none_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "rows.jsonl"
