@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from agents.kinds import Critic, Generator, Selection, Verifier
 from agents.registry import part
@@ -11,6 +11,8 @@ from orchestrator.kinds import Format, Mixture, Objective
 FAILURES = "failures"
 """The stream that feedback fills: what the student got wrong in the round before."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+OneOrMore = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+"""A list, or its only entry by itself."""
 
 
 class Clause(BaseModel):
@@ -30,35 +32,21 @@ class StudentSpec(Clause):
 
 class Step(Clause):
     step: Name
-    sources: list[str] = Field(alias="from", min_length=1)
+    sources: OneOrMore = Field(alias="from", min_length=1)
     """Streams it reads."""
     to: Name
     """Stream it fills."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_stream_is_a_list_of_one(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("from"), str):
-            return {**data, "from": [data["from"]]}
-        return data
 
 
 class Generate(Step):
     """Every material of the streams goes to the generator, `samples` times for each role."""
 
     generate: part(Generator)  # type: ignore[valid-type]
-    role: list[str] = []
+    role: OneOrMore = []
     """Roles that are asked; several write side by side; none for a generator that works by rule."""
     samples: int = Field(default=1, ge=1, le=64)
     shows: Annotated[list[str], Field(min_length=1)] | None = None
     """Fields of the material that the generator may see; by default those its class reads."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_role_is_a_list_of_one(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("role"), str):
-            return {**data, "role": [data["role"]]}
-        return data
 
     @model_validator(mode="after")
     def _someone_writes(self) -> "Generate":
@@ -109,12 +97,10 @@ AnyStep = Annotated[
 
 
 class DatasetSpec(Clause):
-    sources: list[str] = Field(alias="from", min_length=1)
+    sources: OneOrMore = Field(alias="from", min_length=1)
     format: part(Format)  # type: ignore[valid-type]
     mixture: part(Mixture) = Field(default_factory=lambda: {"use": "everything"}, validate_default=True)  # type: ignore[valid-type]
     rounds: Literal["all", "last"] = "all"
-
-    _listed = model_validator(mode="before")(Step._one_stream_is_a_list_of_one.__func__)  # type: ignore[attr-defined]
 
 
 class Lora(Clause):

@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,15 +128,12 @@ def _served(endpoint: str) -> Iterator[str]:
         return
     faults = ["--rate-limit-rate", "0.01", "--server-error-rate", "0.005"]
     recorded = ["--recorded", endpoint.removeprefix(RECORDED)]
-    try:
-        started = serve(*(faults if endpoint == REHEARSAL else recorded))
-        url = started.__enter__()
-    except RuntimeError as error:
-        raise MachineError(f"endpoint {endpoint!r}: {error}") from error
-    try:
+    with ExitStack() as started:
+        try:
+            url = started.enter_context(serve(*(faults if endpoint == REHEARSAL else recorded)))
+        except RuntimeError as error:
+            raise MachineError(f"endpoint {endpoint!r}: {error}") from error
         yield url
-    finally:
-        started.__exit__(None, None, None)
 
 
 def _endpoint(entry: ModelEntry, role: str, url: str) -> Endpoint:
