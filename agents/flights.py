@@ -18,6 +18,10 @@ class Flight:
     waiters: int = 0
     on_wire: bool = False
 
+    @property
+    def wanted(self) -> bool:
+        return self.waiters > 0
+
     @contextmanager
     def sending(self) -> Iterator[None]:
         self.on_wire = True

@@ -28,21 +28,63 @@ class Refused(UnreadableReply):
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How a model is to choose its words. None leaves a choice to the endpoint."""
+
+    temperature: float = 0.7
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    logit_bias: tuple[tuple[str, float], ...] = ()
+    """Token ids, as text, and what is added to their logits."""
+    top_logprobs: int | None = None
+    """Ask for the log-probability of every token of the reply, and of so many others at its place."""
+
+
+SAMPLING = Sampling()
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a reply, its natural log-probability, and the likeliest at its place, itself among them or not."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Reply(Generic[Form]):
     """A reply that was understood, and the key of the stored call it was read from."""
 
     value: Form
     call: str
+    reasoning: str = ""
+    """What a reasoning model thought first, where the endpoint tells."""
+    tokens: tuple[Token, ...] = ()
+    """Empty unless `top_logprobs` were asked for and given."""
 
 
 class Teacher(Protocol):
     """A model in a role. Asking the same thing with the same sample number is one call, however often it is asked."""
 
     model: str
+    places: int
+    """How many requests it takes at once."""
 
-    async def ask(self, prompt: str, form: type[Form], *, sample: int = 0, temperature: float = 0.7) -> Reply[Form]:
-        """Raises UnreadableReply or Refused; TeacherUnavailable when the endpoint cannot be used."""
+    async def ask(
+        self, prompt: str, form: type[Form], *, sample: int = 0, sampling: Sampling = SAMPLING
+    ) -> Reply[Form]:
+        """Raises UnreadableReply or Refused; Unanswered when this request fails, TeacherUnavailable when all do."""
         ...
+
+    def several(self, samples: int) -> "Teacher":
+        """The same teacher for so many samples of each prompt: one request gives several where the endpoint can."""
+        ...
+
+
+class Unanswered(Exception):
+    """One request got no answer, though the endpoint answers others: nothing becomes of it, and a later run asks again."""
 
 
 class UnfitDraft(Exception):
@@ -53,9 +95,15 @@ class Nobody:
     """The teacher of a step that asks none."""
 
     model = ""
+    places = 0
 
-    async def ask(self, prompt: str, form: type[Form], *, sample: int = 0, temperature: float = 0.7) -> Reply[Form]:
+    async def ask(
+        self, prompt: str, form: type[Form], *, sample: int = 0, sampling: Sampling = SAMPLING
+    ) -> Reply[Form]:
         raise RuntimeError(f"a component that says it asks nobody has asked for {form.__name__}")
+
+    def several(self, samples: int) -> "Nobody":
+        return self
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Patience:
 
 
 PATIENT = Patience()
-CURT = Patience(attempts=1, rate_limit_s=0.0)
+CURT = Patience(attempts=1, rate_limit_s=5.0)
 
 
 async def persist(

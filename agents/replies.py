@@ -3,13 +3,13 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from agents.endpoint import Price
-from agents.kinds import Form, Refused, UnreadableReply
+from agents.kinds import Form, Refused, Reply, Token, UnreadableReply
 from storage.records import Call
 
 _FENCE = re.compile(r"^[ \t]*```[\w-]*\s*", re.MULTILINE)
@@ -21,20 +21,52 @@ class Truncated(UnreadableReply):
 
 
 def reply_in(completion: dict[str, Any]) -> dict[str, Any]:
-    """What is stored of a chat completion."""
-    choice = completion["choices"][0]
-    message = choice["message"]
+    """What is stored of a chat completion: its first choice, and all of them in `choices` where several came."""
+    choices = [_choice(choice) for choice in completion["choices"] if isinstance(choice, dict)]
     usage = completion.get("usage")
-    return _storable(
-        {
-            "content": _text(message.get("content")),
-            "refusal": message.get("refusal"),
-            "reasoning": message.get("reasoning") or message.get("reasoning_content"),
-            "finish_reason": choice.get("finish_reason"),
-            "usage": usage if isinstance(usage, dict) else None,
-            "model": completion.get("model"),
-        }
-    )
+    reply = {
+        **choices[0],
+        "usage": usage if isinstance(usage, dict) else None,
+        "model": completion.get("model"),
+    }
+    return {**reply, "choices": choices} if len(choices) > 1 else reply
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    message = choice.get("message") or {}
+    stored = {
+        "content": _text(message.get("content")),
+        "refusal": message.get("refusal") or _moved(message),
+        "reasoning": message.get("reasoning") or message.get("reasoning_content"),
+        "finish_reason": choice.get("finish_reason"),
+    }
+    logprobs = (choice.get("logprobs") or {}).get("content")
+    return {**stored, "logprobs": [_token(token) for token in logprobs]} if logprobs else stored
+
+
+def _moved(message: dict[str, Any]) -> Any:
+    """The refusal where LiteLLM puts what its own form of a message has no field for."""
+    fields = message.get("provider_specific_fields")
+    return fields.get("refusal") if isinstance(fields, dict) else None
+
+
+def _token(token: dict[str, Any]) -> list[Any]:
+    """`[text, logprob, [[text, logprob], …]]`: a tenth of what the protocol says of a token."""
+    top = [[other["token"], other["logprob"]] for other in token.get("top_logprobs") or []]
+    return [token["token"], token["logprob"], top]
+
+
+def choices_in(call: Call) -> int:
+    return len(call.reply.get("choices", [call.reply]))
+
+
+def content_of(call: Call, choice: int) -> str:
+    """The text of one choice; empty if it never came."""
+    return _choice_of(call, choice)["content"] if choice < choices_in(call) else ""
+
+
+def _choice_of(call: Call, choice: int) -> dict[str, Any]:
+    return call.reply.get("choices", [call.reply])[choice]
 
 
 def cost_of(reply: dict[str, Any], price: Price | None) -> dict[str, Any]:
@@ -43,18 +75,31 @@ def cost_of(reply: dict[str, Any], price: Price | None) -> dict[str, Any]:
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     usd = _charged(usage.get("cost"))
     if usd is None:
-        usd = price.of(prompt, completion) if price and prompt + completion else None
+        usd = price.of(prompt, completion, min(prompt, _cached(usage))) if price and prompt + completion else None
     return {"prompt_tokens": prompt, "completion_tokens": completion, "usd": usd}
 
 
-def read_call(call: Call, form: type[Form]) -> Form:
+def with_cost(completion: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """The completion with what it cost, which LiteLLM says in a header alone."""
+    usage = completion.get("usage") or {}
+    try:
+        cost = float(headers.get("x-litellm-response-cost", ""))
+    except ValueError:
+        return completion
+    if not isinstance(usage, dict) or usage.get("cost") is not None or _charged(cost) is None:
+        return completion
+    return {**completion, "usage": {**usage, "cost": cost}}
+
+
+def read_call(call: Call, form: type[Form], choice: int = 0) -> Reply[Form]:
     """The form in a stored reply. Raises Refused, Truncated or UnreadableReply."""
-    reply = call.reply
+    reply = _choice_of(call, choice)
     if reply["refusal"] or reply["finish_reason"] == "content_filter":
         raise Refused(str(reply["refusal"] or "a content filter stopped the reply"), call.key)
     if reply["finish_reason"] == "length":
         raise Truncated(f"the reply ended at the token limit, after {call.completion_tokens} tokens", call.key)
-    return read(reply["content"], form, call.key)
+    tokens = tuple(Token(text, logprob, tuple(map(tuple, top))) for text, logprob, top in reply.get("logprobs", ()))
+    return Reply(read(reply["content"], form, call.key), call.key, str(reply["reasoning"] or ""), tokens)
 
 
 def read(text: str, form: type[Form], call: str = "") -> Form:
@@ -121,15 +166,11 @@ def _count(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
+def _cached(usage: dict[str, Any]) -> int:
+    details = usage.get("prompt_tokens_details")
+    return _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+
+
 def _charged(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and 0 <= value <= sys.float_info.max else None
-
-
-def _storable(value: Any) -> Any:
-    """PostgreSQL stores neither NUL nor half a surrogate pair, and JSON can spell both."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_storable(name): _storable(item) for name, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list) else value

@@ -2,18 +2,34 @@
 
 import asyncio
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from flows.tape_verbs import tape
+from flows.verbs import (
+    HOME,
+    AsJson,
+    Edits,
+    Home,
+    MachineFile,
+    MaxCalls,
+    MaxMinutes,
+    MaxTokens,
+    MaxUsd,
+    Plain,
+    RunName,
+    StoreUrl,
+    err,
+    explained,
+    folder_of,
+    opened_run,
+    out,
+    print_rows,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,55 +39,7 @@ app = typer.Typer(
     help="Teach a small model from a large one: teachers write lessons, critics judge them, a LoRA is trained and "
     "examined, and the next lessons are written for what it got wrong. Start with [bold]orchestrator demo[/].",
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-Home = Annotated[Path, typer.Option(help="Folder of the store, the runs and their reports.")]
-StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="PostgreSQL URL or SQLite file; default: HOME/store.sqlite.")
-]
-MachineFile = Annotated[
-    Path | None, typer.Option("--machine", help="YAML file: which model plays which role, at what price.")
-]
-Edits = Annotated[list[str] | None, typer.Option("--set", help="Edit of the recipe, a.b=c; can be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output; all else goes to standard error.")]
-Plain = Annotated[
-    bool, typer.Option("--without-prefect", help="Carry the loop out directly, without flow runs and UI.")
-]
-RunName = Annotated[str | None, typer.Argument(help="Run key, its beginning, or a recipe's name; default: the newest.")]
-
-HOME = Path("runs")
-
-
-def explained(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A mistake of the user prints what was found and the way out; a bug keeps its traceback."""
-
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        from flows.mistakes import MISTAKES, explain
-
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            return command(*arguments, **options)
-        except MISTAKES as error:
-            mistake: BaseException = error
-        except BaseException as error:
-            # what Prefect makes of SIGTERM while a flow runs; named, since Prefect is not imported for the other verbs
-            if type(error).__name__ != "TerminationSignal":
-                raise
-            mistake = KeyboardInterrupt()
-        message, code = explain(mistake)
-        if options.get("as_json"):
-            print(json.dumps({"error": message, "kind": type(mistake).__name__}))
-        err.print(Text.assemble(("error", "bold red"), " ", message), soft_wrap=True)
-        raise typer.Exit(code)
-
-    return wrapped
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    """A polite end is an interruption like any other: what is done is kept."""
-    raise KeyboardInterrupt
+app.add_typer(tape, name="tape")
 
 
 @app.command()
@@ -95,11 +63,46 @@ def run(
     machine: MachineFile = None,
     home: Home = HOME,
     store: StoreUrl = None,
+    max_usd: MaxUsd = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_minutes: MaxMinutes = None,
     without_prefect: Plain = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry out a recipe, or go on with it: same recipe, same run; nothing that is done is done again."""
-    _carry_out(recipe, edits, machine, home, store, without_prefect, as_json)
+    caps = {"usd": max_usd, "calls": max_calls, "tokens": max_tokens, "minutes": max_minutes}
+    capped = [f"budget.{name}={cap}" for name, cap in caps.items() if cap is not None]
+    _carry_out(recipe, [*(edits or []), *capped], machine, home, store, without_prefect, as_json)
+
+
+@app.command()
+@explained
+def plan(
+    recipe: Annotated[str, typer.Argument(help="Recipe file, or name of a shipped recipe.")],
+    pilot: Annotated[
+        int | None, typer.Option(min=1, help="Ask for about so many seeds first; the run will not pay again.")
+    ] = None,
+    edits: Edits = None,
+    machine: MachineFile = None,
+    home: Home = HOME,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run will cost and give before it begins: calls, tokens, money, time and lessons, with intervals."""
+    from flows.telling import print_outlook
+    from orchestrator.forecast import look_ahead
+    from orchestrator.machine import load_machine
+    from orchestrator.recipe import load_recipe
+    from storage.store import open_store
+
+    loaded, models = load_recipe(recipe, edits), load_machine(machine)
+    with open_store(store or home / "store.sqlite") as opened:
+        outlook = look_ahead(loaded, models, opened, home, pilot)
+    if as_json:
+        print(json.dumps(outlook.as_json()))
+    else:
+        print_outlook(outlook, pilot is not None, out)
 
 
 @app.command()
@@ -125,7 +128,7 @@ def recipes(as_json: AsJson = False) -> None:
     from orchestrator.recipe import load_recipe, shipped_recipes
 
     loaded = [load_recipe(path) for path in shipped_recipes().values()]
-    _print_rows([{"recipe": r.name, "about": r.about, "paper": r.paper or ""} for r in loaded], as_json)
+    print_rows([{"recipe": r.name, "about": r.about, "paper": r.paper or ""} for r in loaded], as_json)
 
 
 @app.command()
@@ -134,7 +137,7 @@ def parts(kind: Annotated[str | None, typer.Argument(help="e.g. critic")] = None
     """List the components that recipes are made of, or those of one kind, with their options."""
     from orchestrator.parts import describe_parts
 
-    _print_rows(describe_parts(kind), as_json)
+    print_rows(describe_parts(kind), as_json)
 
 
 @app.command()
@@ -145,13 +148,34 @@ def show(name: RunName = None, home: Home = HOME, store: StoreUrl = None, as_jso
     from orchestrator.report.page import write_report
     from orchestrator.summary import summarise
 
-    with _opened(home, store, name) as (opened, found):
-        report = write_report(opened, found, _folder(home, found.key))
+    with opened_run(home, store, name) as (opened, found):
+        report = write_report(opened, found, folder_of(home, found.key))
         summary = summarise(opened, found)
         if as_json:
             print(json.dumps({**summary.as_json(), "report": str(report)}))
         else:
             print_summary(summary, opened.yields(found.key), report, out)
+
+
+@app.command()
+@explained
+def why(
+    draft: Annotated[str, typer.Argument(help="Key of a draft, or its beginning; reports and datasets name them.")],
+    name: RunName = None,
+    home: Home = HOME,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell where a draft comes from: seed, prompt, raw reply, what judges said, and what it cost."""
+    from flows.telling import print_lineage
+    from orchestrator.why import why as lineage_of
+
+    with opened_run(home, store, name) as (opened, found):
+        lineage = lineage_of(opened, found, draft)
+    if as_json:
+        print(json.dumps(lineage.as_json()))
+    else:
+        print_lineage(lineage, out)
 
 
 @app.command()
@@ -166,8 +190,8 @@ def export(
     """Write a run's datasets (JSONL with a manifest) and its best student's adapter to a folder."""
     from orchestrator.handover import hand_over
 
-    with _opened(home, store, name) as (opened, found):
-        written = hand_over(opened, found, _folder(home, found.key), to)
+    with opened_run(home, store, name) as (opened, found):
+        written = hand_over(opened, found, folder_of(home, found.key), to)
     if as_json:
         print(json.dumps(written))
     else:
@@ -182,9 +206,26 @@ def doctor(machine: MachineFile = None, home: Home = HOME, store: StoreUrl = Non
     from orchestrator.doctor import examine_machine
 
     findings = examine_machine(machine, home, store or str(home / "store.sqlite"))
-    _print_rows([vars(finding) for finding in findings], as_json)
+    print_rows([vars(finding) for finding in findings], as_json)
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+@explained
+def prices(
+    model: Annotated[str | None, typer.Argument(help="Only the price that this model would get.")] = None,
+    machine: MachineFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what models charge, in USD per million tokens, since when, and where that was read."""
+    from orchestrator.machine import load_machine
+
+    rows = load_machine(machine).tables.rows(model)
+    if model and not rows and not as_json:
+        out.print(f"the price of {model} is unknown; say it in the machine file", markup=False, soft_wrap=True)
+        return
+    print_rows(rows, as_json)
 
 
 @app.command("try")
@@ -227,40 +268,11 @@ def _carry_out(
         print_summary(done.summary, done.causes, done.report, out)
 
 
-@contextmanager
-def _opened(home: Path, store: str | None, name: str | None) -> Iterator[tuple[Any, Any]]:
-    from flows.mistakes import NothingThere
-    from storage.store import open_store
-
-    place = store or str(home / "store.sqlite")
-    if store is None and not Path(place).exists():
-        raise NothingThere(f"there is no store at {place} yet; run `orchestrator demo` first, or name another --home")
-    with open_store(place) as opened:
-        runs = opened.runs()
-        if not runs:
-            raise NothingThere(f"the store {place} holds no run yet; `orchestrator demo` makes one")
-        yield opened, opened.find_run(name) if name else runs[0]
-
-
-def _folder(home: Path, key: str) -> Path:
-    from orchestrator.cycle import run_folder
-
-    return run_folder(home, key)
-
-
-def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(rows))
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
-    out.print(table)
-
-
 def main() -> None:
+    if sys.argv[1:2] in (["run"], ["demo"]):
+        from agents.carrier import Carrier
+
+        Carrier.prepare()
     app(prog_name="orchestrator")
 
 

@@ -1,12 +1,14 @@
 """Which errors are a user's or the world's to mend, how they are said, and the exit code they end with."""
 
 from agents.kinds import SourceError
-from agents.teacher import BudgetSpent, TeacherUnavailable
+from agents.teacher import BudgetSpent
+from agents.troubles import TeacherUnavailable
 from flows.local_server import ServerFailed
 from orchestrator.cycle import AlreadyRunning
 from orchestrator.datasets import NoLessons
 from orchestrator.machine import MachineError
 from orchestrator.recipe import RecipeError
+from orchestrator.tape_file import TapeError
 from orchestrator.trial import TrialError
 from orchestrator.worker_process import WorkerFailed
 from storage.store import StoreError
@@ -29,6 +31,7 @@ MISTAKES = (
     ServerFailed,
     SourceError,
     StoreError,
+    TapeError,
     TeacherUnavailable,
     TrialError,
     WorkerFailed,

@@ -1,12 +1,15 @@
 """Tells on a terminal what a run came to."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.forecast import Outlook, Span
 from orchestrator.summary import Summary
+from orchestrator.why import Lineage
 from storage.store import StepYield
 
 
@@ -21,11 +24,88 @@ def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: 
             else "unfinished: `orchestrator run` with its recipe goes on"
         )
         said.append(ended)
+    said += [_forecast(line) for line in summary.forecast]
     out.print()
     out.print(_skills(summary))
     out.print(Text(f"\n{_sentence(summary)}", style="bold"), soft_wrap=True)
     # as text, never as markup: what teachers and users write may look like it
     out.print(Text("\n".join([*said, f"report: {report}"])), soft_wrap=True)
+
+
+def print_lineage(lineage: Lineage, out: Console) -> None:
+    """A draft's way from its seed, for people: what was asked, what came back, what was said of it, what it cost."""
+    told: list[str | tuple[str, str]] = []
+    if seed := lineage.seed:
+        told += [("seed ", "bold"), f"{seed.key} from {seed.stream}, {seed.origin}\n{_fields(seed.fields)}\n"]
+    for one in lineage.drafts:
+        told += [("\ndraft ", "bold"), f"{one.draft.key} by {one.draft.producer}, step {one.draft.step}\n"]
+        if call := one.call:
+            money = "price unknown" if call.usd is None else f"${call.usd:.6f}"
+            tokens = f"{call.prompt_tokens} + {call.completion_tokens} tokens"
+            told += [("asked ", "bold"), f"{call.model}, {tokens}, {money}, {call.attempts} attempts\n"]
+            told += [(f"  {message['role']}: {message['content']}\n", "dim") for message in call.request["messages"]]
+            read = f"{call.outcome}{': ' + call.reason if call.reason else ''}"
+            told += [("answered ", "bold"), f"({read})\n  {call.reply.get('content') or call.reply.get('refusal')}\n"]
+        told.append(f"{_fields(one.draft.fields)}\n")
+        for verdict in one.verdicts:
+            told += [(f"{verdict.outcome} ", "bold"), f"by {verdict.judge}, step {verdict.step}: {verdict.reason}\n"]
+    out.print(Text.assemble(*told), soft_wrap=True)
+
+
+def _fields(fields: dict[str, Any]) -> str:
+    return "\n".join(f"  {name}: {value}" for name, value in fields.items())
+
+
+def print_outlook(outlook: Outlook, pilot: bool, out: Console) -> None:
+    """What a run will cost and give, step by step and in all."""
+    columns = ["round", "step", "calls", "usd" if outlook.usd else "tokens", "go on"]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name == "step" else "right", no_wrap=True)
+    for stage in (stage for stage in outlook.stages if stage.accepted.high or stage.calls.high):
+        asked = {"calls": _span(stage.calls), "tokens": _span(stage.tokens), "usd": _money(stage.usd)}
+        told = {"round": str(stage.round), "step": stage.step, "go on": _span(stage.accepted)}
+        told |= asked if stage.model else {}
+        table.add_row(*(told.get(name, "") for name in columns), style="" if stage.known else "dim")
+    out.print(table)
+    whole = [
+        ("calls", _span(outlook.calls)),
+        ("tokens", _span(outlook.tokens)),
+        ("money", _money(outlook.usd) or "price unknown"),
+        ("asking", f"{_span(outlook.seconds)} s, and training and examining on top"),
+        ("lessons", _span(outlook.lessons)),
+    ]
+    out.print(Text("\n" + "\n".join(f"{name:<8} {said}" for name, said in whole), style="bold"))
+    if outlook.most_usd is not None:
+        out.print(f"the budget stops the run before it passes ${outlook.most_usd:g}")
+    unknown = sorted({stage.step for stage in outlook.stages if not stage.known})
+    out.print(Text(f"\nfrom {outlook.basis}; in brackets what nine runs of ten stay within"), soft_wrap=True)
+    if unknown:
+        hint = "" if pilot else "; `--pilot 20` asks for a few seeds first, and the run will not pay for them again"
+        out.print(Text(f"nothing is known yet of {', '.join(unknown)}{hint}"), soft_wrap=True)
+
+
+def _span(span: Span) -> str:
+    return f"{_short(span.likely)} [{_short(span.low)}–{_short(span.high)}]"
+
+
+def _short(number: float) -> str:
+    for size, sign in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{sign}" if number < 1000 * size else f"{number / size:,.0f}{sign}"
+    return f"{number:,.0f}"
+
+
+def _money(span: Span | None) -> str:
+    return f"${span.likely:,.2f} [{span.low:,.2f}–{span.high:,.2f}]" if span else ""
+
+
+def _forecast(line: dict[str, Any]) -> str:
+    places = 2 if line["what"] == "usd" else 0
+    low, high, actual = (f"{line[name]:,.{places}f}" for name in ("low", "high", "actual"))
+    wrong = f"{line['wrong']:+.0%}" if line["wrong"] is not None else "nothing came"
+    where = "within" if line["held"] else "outside"
+    return f"forecast of {line['what']}: {where} {low}–{high}; it was {actual}, the middle was off by {wrong}"
 
 
 def _stopped(summary: Summary) -> bool:

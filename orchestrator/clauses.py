@@ -136,5 +136,11 @@ class Budget(Clause):
     minutes: float | None = Field(default=None, gt=0)
 
 
+def roles_of(step: "AnyStep") -> list[str]:
+    """The roles that a step asks."""
+    asked = step.role if isinstance(step, Generate) else [getattr(step, "role", None)]
+    return [role for role in asked if role]
+
+
 def component_of(step: Generate | Judge | Select) -> Any:
     return step.generate if isinstance(step, Generate) else step.judge if isinstance(step, Judge) else step.select

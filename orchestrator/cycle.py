@@ -4,19 +4,21 @@ How a stage is carried out is its own business; how it is called, retried and sh
 directly here, and as a Prefect task in `flows`.
 """
 
-import asyncio
 import fcntl
+import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from agents.carrier import COLLECT_AFTER
 from agents.kinds import Part
 from agents.teacher import BudgetSpent
-from orchestrator import datasets, evaluation, planning, production, training
+from orchestrator import datasets, evaluation, hindsight, planning, production, training
+from orchestrator.batches import StoredBatches
 from orchestrator.clauses import AnyStep
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine, MachineError, teachers_for
 from orchestrator.recipe import Recipe
 from orchestrator.work import Work
@@ -24,9 +26,6 @@ from storage.records import Plan, Run, Student
 from storage.store import Store
 
 Stage = Callable[..., Awaitable[Any]]
-
-
-BATCHES_AT_ONCE = 4
 
 
 class AlreadyRunning(Exception):
@@ -46,6 +45,7 @@ async def teach(work: Work, stage: Stage) -> Plan:
         plan = await stage(f"round {plan.round}: plan the next", plan_next, work, plan, student)
     await stage("final examination", examine_finally, work)
     work.store.end_run(work.run.key, plan.why)
+    hindsight.settle(work.store, work.run)
     return plan
 
 
@@ -59,19 +59,20 @@ async def gather(work: Work, plan: Plan) -> None:
 
 
 async def produce(work: Work, plan: Plan, step: AnyStep, stage: Stage) -> None:
-    """Carry out one step in batches, each committed whole; a few at a time, so that none waits for another's last reply."""
+    """Carry out one step in batches, each committed whole; enough at a time that none waits for another's last reply."""
     waiting = production.batches(work, plan, step)
-    at_once, done = asyncio.Semaphore(BATCHES_AT_ONCE), 0
+    numbered, done = iter(enumerate(waiting, 1)), 0
 
-    async def carry_out(number: int, batch: list[str]) -> None:
+    async def carry_out() -> None:
         nonlocal done
-        async with at_once:
+        for number, batch in numbered:
             name = f"round {plan.round}: {step.step} {number}/{len(waiting)}"
             facts = await stage(name, production.perform, work, plan, step, batch)
-        done += 1
-        work.tell("batch", {"round": plan.round, "step": step.step, "batch": done, "of": len(waiting), **vars(facts)})
+            done += 1
+            told = {"round": plan.round, "step": step.step, "batch": done, "of": len(waiting)}
+            work.tell("batch", {**told, **vars(facts)})
 
-    await production.together(carry_out(number, batch) for number, batch in enumerate(waiting, 1))
+    await production.together(carry_out() for _ in range(min(len(waiting), production.at_once(work, step))))
 
 
 async def freeze(work: Work, plan: Plan) -> dict[str, str]:
@@ -117,16 +118,24 @@ async def open_work(
     recipe: Recipe, machine: Machine, store: Store, runs: Path, **listening: Any
 ) -> AsyncIterator[Work]:
     """The run of this recipe, new or resumed, with its teachers ready. Raises AlreadyRunning, MachineError, SourceError."""
+    _spare_the_living()
     machine.entries(recipe.roles, priced=recipe.budget.usd is not None)
     run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
     for student in recipe.students.values():
         machine.base(student.base)  # a base that is not there is said before anything is paid for
     folder = run_folder(runs, run.key)
     with _held(folder), _budget_noted(store, run):
-        ledger = Ledger(store, run.key, recipe.budget)
-        async with teachers_for(list(recipe.roles), machine, ledger, ledger) as teachers:
+        ledger = RunLedger(store, run.key, recipe.budget)
+        log = StoredBatches(store)
+        async with aclosing(ledger), teachers_for(recipe.roles, machine, ledger, log) as teachers:
             guarded = evaluation.guarded_keys(recipe)
             yield Work(recipe, run, store, ledger, machine, folder, teachers, guarded, **listening)
+
+
+def _spare_the_living() -> None:
+    """Thousands of calls under way are no garbage: looking through them again and again took a third of a fast step's time."""
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 100)
 
 
 def run_folder(runs: Path, key: str) -> Path:

@@ -9,8 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from agents.teacher import EndpointTeacher, OpenPurse, TeacherUnavailable
-from orchestrator.machine import EMBEDDED, Machine, MachineError, load_machine, teachers_for
+from agents.line import Line
+from agents.probing import probe
+from agents.troubles import TeacherUnavailable
+from orchestrator.machine import EMBEDDED, Machine, MachineError, lines_for, load_machine
 from storage.store import StoreError, open_store
 
 FREE_BYTES = 2 << 30
@@ -89,27 +91,18 @@ def _teachers(machine_file: Path | None) -> list[Finding]:
 
 
 async def _ask_teachers(machine: Machine, roles: list[str]) -> list[Finding]:
-    async with teachers_for(roles, machine, _NoLog(), OpenPurse()) as teachers:
-        return [await _ask(role, teacher) for role, teacher in teachers.items()]
+    async with lines_for(roles, machine) as lines:
+        told = {role: machine.told_price(entry) for role, entry in machine.entries(roles).items()}
+        return [await _ask(role, line, told[role]) for role, line in lines.items()]
 
 
-async def _ask(role: str, teacher: EndpointTeacher) -> Finding:
+async def _ask(role: str, line: Line, price: str) -> Finding:
     try:
-        probe = await teacher.probe()
+        found = await probe(line)
     except TeacherUnavailable as error:
         return Finding(f"teacher {role}", "fail", str(error), "see the message")
-    schema = "JSON schema" if probe.accepts_schema else "JSON by instruction"
-    return Finding(f"teacher {role}", "ok", f"{teacher.model} answers in {probe.latency_s * 1000:.0f} ms, {schema}")
-
-
-class _NoLog:
-    """A probe is no call of a run: nothing of it is kept."""
-
-    def call(self, key: str) -> None:
-        return None
-
-    def keep(self, call: object) -> None:
-        raise RuntimeError("a probe is not stored")
-
-    def read_as(self, key: str, outcome: object, reason: str) -> None:
-        raise RuntimeError("a probe is not stored")
+    forms = {"schema": "JSON schema", "json": "JSON without a schema", "instruction": "JSON by instruction"}
+    abilities = {"logprobs": found.logprobs, "n": found.choices, "batches": found.batches}
+    can = ", ".join([forms[found.mode], *(f"{name}: {'yes' if there else 'no'}" for name, there in abilities.items())])
+    answers = f"{line.endpoint.model} answers in {found.latency_s * 1000:.0f} ms"
+    return Finding(f"teacher {role}", "ok", f"{answers}; {can}; {price}")

@@ -12,7 +12,8 @@ from orchestrator.recipe import Recipe
 from orchestrator.training import as_job_facts
 from orchestrator.work import Work
 from orchestrator.worker_process import carry_out
-from storage.records import Attempt, Entry, Failure, Scorecard, Student, content_key
+from storage.keyed import content_key
+from storage.records import Attempt, Entry, Failure, Scorecard, Student
 
 Z95 = NormalDist().inv_cdf(0.975)
 

@@ -84,3 +84,7 @@ class Feedback(Component):
     @abstractmethod
     def next_plan(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> Mapping[str, Any]:
         """Fields of the next plan: quotas, targets, stop, why. `cards` are the probe's, oldest first."""
+
+    def most(self, seeds: int) -> tuple[int, int]:
+        """What a later round begins with at most: new seeds, where the first round had so many, and failures."""
+        return seeds, 0

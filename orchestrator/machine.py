@@ -1,17 +1,24 @@
 """Machine facts: which model plays which role, where bases lie, what things cost. None of it is method."""
 
 import difflib
-import os
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agents.batch_line import BatchLine, BatchLog
+from agents.carrier import Carrier
+from agents.endpoint import Endpoint, Mode, Price
+from agents.kinds import Teacher
+from agents.line import Line
 from agents.rehearsal.serving import serve
-from agents.teacher import CallLog, Endpoint, EndpointTeacher, Mode, Price, Purse
+from agents.teacher import EndpointTeacher, Ledger
+from orchestrator.keys import check_key_env, check_key_file, key_in_environment, key_in_file
+from orchestrator.prices import Prices, PricesError, Tariff, open_prices
 
 EMBEDDED = Path(__file__).parent / "embedded" / "base"
 REHEARSAL, RECORDED = "rehearsal:", "recorded:"
@@ -29,21 +36,45 @@ class ModelEntry(BaseModel):
     endpoint: str = REHEARSAL
     """Base URL of an OpenAI-compatible endpoint, `rehearsal:`, or `recorded:<file.jsonl>`."""
     model: str = "rehearsal-teacher"
-    key_env: str | None = None
+    key_env: Annotated[str, AfterValidator(check_key_env)] | None = None
     """Environment variable that holds the key; a key itself is never written down."""
+    key_file: Annotated[str, AfterValidator(check_key_file)] | None = None
+    """File that holds it, readable by its owner alone."""
     usd_per_million_prompt: float | None = None
     usd_per_million_completion: float | None = None
     concurrency: int = Field(default=64, ge=1)
     max_tokens: int = Field(default=1024, ge=1)
+    """Requests on their way at once, at most; it is adapted below that."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """What the provider allows, if it does not say so in its headers."""
     timeout_s: float = Field(default=120, gt=0)
     structured: Mode = "schema"
     """The firmest way of asking for a form that the endpoint can do."""
+    choices: int = Field(default=1, ge=1, le=128)
+    """How many replies one request may ask for (`n`), where a step wants several of one prompt."""
+    batch: bool = False
+    """Ask by the provider's Batch API: cheaper, within a day instead of seconds."""
     extra: dict[str, Any] = {}
     """More request parameters; null takes one away."""
 
+    @model_validator(mode="after")
+    def _one_key(self) -> "ModelEntry":
+        if self.key_env and self.key_file:
+            raise ValueError(f"key_env ({self.key_env}) and key_file ({self.key_file}) are both given; keep one")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether it is somewhere else, and not served by the run itself."""
+        return not self.endpoint.startswith((REHEARSAL, RECORDED))
+
     @property
     def price(self) -> Price | None:
-        """Known only whole."""
+        """What the entry itself says, known only whole."""
         prompt, completion = self.usd_per_million_prompt, self.usd_per_million_completion
         return None if prompt is None or completion is None else Price(prompt, completion)
 
@@ -56,6 +87,29 @@ class Machine(BaseModel):
     roles: dict[str, ModelEntry] = {}
     students: dict[str, str] = {}
     """Folder of each base that recipes name; `embedded` is always known."""
+    prices: Path | None = None
+    """A price table of one's own, which comes before the shipped one."""
+
+    @cached_property
+    def tables(self) -> Prices:
+        """Raises MachineError."""
+        try:
+            return open_prices(self.prices)
+        except PricesError as error:
+            raise MachineError(str(error)) from error
+
+    def tariff(self, entry: ModelEntry) -> Tariff | None:
+        """What the tables say of a model. What the run serves itself costs nothing, which only its user may say."""
+        return (self.tables if entry.is_hosted else self.tables.only_own()).of(entry.model)
+
+    def price(self, entry: ModelEntry) -> Price | None:
+        """What a model charges: what the entry says, or the tables; None where nobody says."""
+        if entry.price:
+            return entry.price
+        tariff = self.tariff(entry)
+        if tariff is None:
+            return None
+        return tariff.price.in_batches() if entry.batch else tariff.price
 
     def entries(self, roles: Collection[str], *, priced: bool = False) -> dict[str, ModelEntry]:
         """The model of each role. Raises MachineError for roles without one or, if `priced`, without a price."""
@@ -66,13 +120,22 @@ class Machine(BaseModel):
                 f"the machine file names no model for {', '.join(unbound)}; "
                 "name each under `roles:`, or a `default:` that plays every other role"
             )
-        unpriced = [f"{role!r} (model {entry.model!r})" for role, entry in entries.items() if entry.price is None]
+        unpriced = [f"{role!r} (model {entry.model!r})" for role, entry in entries.items() if self.price(entry) is None]
         if priced and unpriced:
             raise MachineError(
                 f"the budget caps dollars, but no price is known for {', '.join(unpriced)}; write usd_per_million_prompt "
-                "and usd_per_million_completion into the machine file, 0 for a model that costs nothing"
+                "and usd_per_million_completion into the machine file, 0 for a model that costs nothing, or name a table of "
+                "your own under `prices:`"
             )
         return entries
+
+    def told_price(self, entry: ModelEntry) -> str:
+        """For people: what a model charges, since when, and who says so."""
+        price, tariff = self.price(entry), self.tariff(entry)
+        if price is None:
+            return "price unknown"
+        asked = f"{price.prompt_usd_per_million:g} and {price.completion_usd_per_million:g} USD per million tokens"
+        return f"{asked} ({f'{tariff.since}, {tariff.source}' if tariff and not entry.price else 'machine file'})"
 
     def base(self, name: str) -> str:
         """Folder of a base model, absolute: a relative one would be lost with the working directory."""
@@ -94,31 +157,56 @@ def load_machine(path: Path | None) -> Machine:
     if path is None:
         return Machine()
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        # Of a file and not of its text, since then what cannot be read is placed and not shown.
+        with path.open(encoding="utf-8") as file:
+            data = yaml.safe_load(file) or {}
         # A file that leaves roles out may have forgotten them: only one that says so has a default.
-        return Machine.model_validate({"default": None, **data} if isinstance(data, dict) else data)
+        machine = Machine.model_validate({"default": None, **data} if isinstance(data, dict) else data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise MachineError(f"machine file {path}: {place}: {first['msg']}") from error
+        raise MachineError(f"machine file {path}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise MachineError(f"cannot read the machine file {path}: {' '.join(str(error).split())}") from error
+    if machine.prices is None:
+        return machine
+    machine = machine.model_copy(update={"prices": path.parent / machine.prices.expanduser()})
+    _ = machine.tables  # so that a table that cannot be used is found before a run begins
+    return machine
 
 
 @asynccontextmanager
 async def teachers_for(
-    roles: list[str], machine: Machine, log: CallLog, purse: Purse
-) -> AsyncIterator[dict[str, EndpointTeacher]]:
+    roles: Collection[str], machine: Machine, ledger: Ledger, log: BatchLog | None = None
+) -> AsyncIterator[dict[str, Teacher]]:
     """A teacher for every role; endpoints that the run serves itself live as long as this context."""
+    async with lines_for(roles, machine, log) as lines:
+        yield {role: EndpointTeacher(line, ledger) for role, line in lines.items()}
+
+
+@asynccontextmanager
+async def lines_for(
+    roles: Collection[str], machine: Machine, log: BatchLog | None = None
+) -> AsyncIterator[dict[str, Line]]:
+    """The line to every role's model; roles with the same model on the same endpoint share one, and so its pace.
+
+    Without a log, every request is a live call.
+    """
+    entries = machine.entries(roles)
     async with AsyncExitStack() as started:
+        carrier = Carrier()
+        started.push_async_callback(carrier.aclose)
         urls: dict[str, str] = {}
-        teachers: dict[str, EndpointTeacher] = {}
-        for role, entry in machine.entries(roles).items():
+        lines: dict[ModelEntry, Line] = {}
+        for role, entry in entries.items():
             if entry.endpoint not in urls:
                 urls[entry.endpoint] = started.enter_context(_served(entry.endpoint))
-            teachers[role] = EndpointTeacher(_endpoint(entry, role, urls[entry.endpoint]), log=log, purse=purse)
-            started.push_async_callback(teachers[role].aclose)
-        yield teachers
+            if entry not in lines:
+                endpoint = _endpoint(entry, role, urls[entry.endpoint], machine.price(entry))
+                batched = BatchLine(endpoint, log) if entry.batch and log else None
+                lines[entry] = batched or Line(endpoint, carrier.wire(endpoint))
+                started.push_async_callback(lines[entry].aclose)
+        yield {role: lines[entry] for role, entry in entries.items()}
 
 
 @contextmanager
@@ -136,16 +224,20 @@ def _served(endpoint: str) -> Iterator[str]:
         yield url
 
 
-def _endpoint(entry: ModelEntry, role: str, url: str) -> Endpoint:
+def _endpoint(entry: ModelEntry, role: str, url: str, price: Price | None = None) -> Endpoint:
     try:
         return Endpoint(
             base_url=url,
             model=entry.model,
             api_key=_key(entry, role),
             key_env=entry.key_env or "",
-            price=entry.price,
+            key_file=entry.key_file or "",
+            price=price,
             timeout_s=entry.timeout_s,
             concurrency=entry.concurrency,
+            requests_per_minute=entry.requests_per_minute,
+            tokens_per_minute=entry.tokens_per_minute,
+            choices=entry.choices,
             max_tokens=entry.max_tokens,
             structured=entry.structured,
             extra=entry.extra,
@@ -155,12 +247,9 @@ def _endpoint(entry: ModelEntry, role: str, url: str) -> Endpoint:
 
 
 def _key(entry: ModelEntry, role: str) -> str:
-    if entry.key_env is None:
-        return ""
-    key = os.environ.get(entry.key_env, "")
-    if not key:
-        raise MachineError(
-            f"role {role!r} needs the key in environment variable {entry.key_env}, which is not set; "
-            f"export {entry.key_env}=… and run again"
-        )
-    return key
+    try:
+        if entry.key_file:
+            return key_in_file(entry.key_file)
+        return key_in_environment(entry.key_env) if entry.key_env else ""
+    except ValueError as error:
+        raise MachineError(f"role {role!r} {error}") from error

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from agents.kinds import (
@@ -19,19 +19,21 @@ from agents.kinds import (
     Material,
     Nobody,
     Teacher,
+    Unanswered,
     UnfitDraft,
     UnreadableReply,
     Verifier,
     Writing,
 )
-from orchestrator.clauses import FAILURES, AnyStep, Generate, Judge, Select, component_of
+from orchestrator.clauses import FAILURES, AnyStep, Generate, Judge, Select, component_of, roles_of
 from orchestrator.recipe import RecipeError
-from orchestrator.rules import filled
+from orchestrator.streams import Streams
 from orchestrator.work import Work
 from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
 
 T = TypeVar("T")
 BATCH = 256
+SEEDS_AT_ONCE = 1000
 SPLIT_GUARD = "split_guard"
 """Judge that rejects a new item which belongs to an exam. It is always on; a recipe cannot remove it."""
 
@@ -44,34 +46,40 @@ class Yield:
     accepted: int = 0
     rejected: int = 0
     unreadable: int = 0
+    unanswered: int = 0
+    """Requests that got no answer: nothing came of them, and a later run asks again."""
 
 
 def gather(work: Work, plan: Plan) -> int:
     """Put this round's seeds into the store; returns how many the round has."""
-    seeds = [*_source_seeds(work, plan), *_failure_seeds(work, plan)]
-    work.store.add(*seeds)
-    return len(seeds)
+    count, seeds = 0, chain(_source_seeds(work, plan), _failure_seeds(work, plan))
+    while some := list(islice(seeds, SEEDS_AT_ONCE)):
+        work.store.add(*some)
+        count += len(some)
+    return count
 
 
 def stream(work: Work, name: str, round_number: int) -> list[Seed | Draft]:
     """The materials of a stream in one round: seeds, or the drafts that a step let through."""
-    if name == FAILURES or name in work.recipe.sources:
-        return list(work.store.seeds(work.run.key, name, round_number))
-    return [draft for step in work.recipe.lessons for draft in _let_through(work, step, name, round_number)]
+    return _of_keys(work, list(_streams(work).keys(name, round_number)))
 
 
 def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
     """Keys of the materials that this step has still to do, in batches; a selection needs them all at once."""
-    materials = _materials(work, step, plan.round)
+    keys = _streams(work).inputs(step, plan.round)
     if isinstance(step, Generate):
-        written = {draft.parents[0] for draft in work.store.drafts(work.run.key, step.step, plan.round)}
-        open_keys = [m.key for m in materials if m.key not in written]
+        done = work.store.parents(work.run.key, step.step, plan.round)
     else:
-        judged = work.store.verdicts(work.run.key, step.step, plan.round)
-        open_keys = [m.key for m in materials if m.key not in judged]
+        done = work.store.judged(work.run.key, step.step, plan.round).keys()
+    open_keys = [key for key in keys if key not in done]
     if isinstance(step, Select):
-        return [[m.key for m in materials]] if open_keys else []
+        return [keys] if open_keys else []
     return [open_keys[i : i + BATCH] for i in range(0, len(open_keys), BATCH)]
+
+
+def at_once(work: Work, step: AnyStep) -> int:
+    """How many batches to carry out side by side, so that the teachers' places stay full while one comes to its end."""
+    return 2 + sum(work.teachers[role].places for role in roles_of(step)) // BATCH
 
 
 async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) -> Yield:
@@ -89,29 +97,34 @@ async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) ->
 async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[Seed | Draft]) -> Yield:
     asked = [(m, role, i) for m in materials for role in (step.role or [""]) for i in range(step.samples)]
     written = await together(_write(work, step, m, role, i) for m, role, i in asked)
+    await work.ledger.flush()  # a draft that is there says that its call has been read
     drafts = [
         _draft(work, plan, step, material, role, sample, writing)
         for (material, role, sample), writings in zip(asked, written, strict=True)
-        for writing in writings or []
+        for writing in (writings if isinstance(writings, list) else [])
     ]
     leaks = [
         _split_verdict(work, step, draft) for draft in drafts if step.generate.opens and draft.split_key in work.guarded
     ]
     work.store.add(*drafts, *leaks)
-    return Yield(written=len(drafts), rejected=len(leaks), unreadable=sum(w is None for w in written))
+    failed = Counter(type(writings) for writings in written)
+    unread, lost = sum(failed[kind] for kind in failed if issubclass(kind, UnreadableReply)), failed[Unanswered]
+    return Yield(written=len(drafts), rejected=len(leaks), unreadable=unread, unanswered=lost)
 
 
-async def _write(work: Work, step: Generate, material: Seed | Draft, role: str, sample: int) -> list[Writing] | None:
-    """None if the reply could not be read: its call says why, and nothing becomes of it."""
+async def _write(
+    work: Work, step: Generate, material: Seed | Draft, role: str, sample: int
+) -> list[Writing] | UnreadableReply | Unanswered:
+    """What was written, or why nothing was: a reply that could not be read is stored as such, one that never came is not."""
     generator: Generator = step.generate
     with _explained(step, material):
         visible = {
             name: material.fields[name] for name in step.shows or generator.reads if _shown(step, material, name)
         }
         try:
-            return await generator.write(visible, _teacher(work, role), sample)
-        except UnreadableReply:
-            return None
+            return await generator.write(visible, _teacher(work, role).several(step.samples), sample)
+        except (UnreadableReply, Unanswered) as error:
+            return error
 
 
 def _shown(step: Generate, material: Seed | Draft, name: str) -> bool:
@@ -174,10 +187,12 @@ def _split_verdict(work: Work, step: Generate, draft: Draft) -> Verdict:
 
 async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
     judgements = await together(_judgement(work, step, draft) for draft in drafts)
+    await work.ledger.flush()
     return _commit(work, step, drafts, judgements)
 
 
-async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement:
+async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | None:
+    """None if no answer came: the draft stays unjudged, and a later run asks again."""
     judge: Critic | Verifier = step.judge
     with _explained(step, draft):
         if isinstance(judge, Verifier):
@@ -186,25 +201,30 @@ async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement:
             return await judge.judge(draft, _teacher(work, step.role or ""))
         except UnreadableReply as error:
             return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
+        except Unanswered:
+            return None
 
 
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
-    earlier = [draft for number in range(1, plan.round) for draft in _let_through(work, step, step.to, number)]
+    keys = [key for number in range(1, plan.round) for key in _streams(work).let_through(step, step.to, number)]
+    earlier = [draft for draft in _of_keys(work, keys) if isinstance(draft, Draft)]
     with _explained(step, drafts[0] if drafts else None):
         judgements = step.select.choose(drafts, earlier)
     return _commit(work, step, drafts, judgements)
 
 
-def _commit(work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement]) -> Yield:
+def _commit(work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement | None]) -> Yield:
     judge = component_of(step).signature
+    judged = [(draft, judgement) for draft, judgement in zip(drafts, judgements, strict=True) if judgement]
     work.store.add(
         *(
             Verdict.new(run=work.run.key, draft=draft.key, step=step.step, judge=judge, **_as_fields(judgement))
-            for draft, judgement in zip(drafts, judgements, strict=True)
+            for draft, judgement in judged
         )
     )
-    count = Counter(judgement.outcome for judgement in judgements)
-    return Yield(0, count[Outcome.ACCEPTED], count[Outcome.REJECTED], count[Outcome.UNREADABLE])
+    count = Counter(judgement.outcome for _, judgement in judged)
+    lost = len(judgements) - len(judged)
+    return Yield(0, count[Outcome.ACCEPTED], count[Outcome.REJECTED], count[Outcome.UNREADABLE], lost)
 
 
 def _as_fields(judgement: Judgement) -> dict[str, Any]:
@@ -221,13 +241,12 @@ async def together(waiting: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+def _streams(work: Work) -> Streams:
+    return Streams(work.recipe, work.store, work.run.key)
+
+
 def _teacher(work: Work, role: str) -> Teacher:
     return work.teachers[role] if role else Nobody()
-
-
-def _materials(work: Work, step: AnyStep, round_number: int) -> list[Seed | Draft]:
-    found = {m.key: m for name in step.sources for m in stream(work, name, round_number)}
-    return [found[key] for key in sorted(found)]
 
 
 def _of_keys(work: Work, keys: Sequence[str]) -> list[Seed | Draft]:
@@ -236,26 +255,9 @@ def _of_keys(work: Work, keys: Sequence[str]) -> list[Seed | Draft]:
     return [found[key] for key in sorted(found)]
 
 
-def _let_through(work: Work, step: AnyStep, name: str, round_number: int) -> list[Draft]:
-    """The drafts that one step puts into this stream."""
-    if name not in filled(step):
-        return []
-    verdicts = work.store.verdicts(work.run.key, step.step, round_number)
-    if isinstance(step, Generate):
-        drafts = work.store.drafts(work.run.key, step.step, round_number)
-        return [draft for draft in drafts if draft.key not in verdicts]
-    outcome = Outcome.ACCEPTED if step.to == name else Outcome.REJECTED
-    keys = [key for key, verdict in verdicts.items() if verdict.outcome == outcome]
-    found = work.store.by_key(Draft, keys)
-    return [found[key] for key in sorted(keys)]
-
-
-def _source_seeds(work: Work, plan: Plan) -> list[Seed]:
-    return [
-        seed
-        for name, source in work.recipe.lesson_sources().items()
-        for seed in _draw(work, plan, name, _quotas(work, plan, name, source.skills()))
-    ]
+def _source_seeds(work: Work, plan: Plan) -> Iterator[Seed]:
+    for name, source in work.recipe.lesson_sources().items():
+        yield from _draw(work, plan, name, _quotas(work, plan, name, source.skills()))
 
 
 def _quotas(work: Work, plan: Plan, name: str, skills: list[str]) -> dict[str, int]:
@@ -267,7 +269,7 @@ def _quotas(work: Work, plan: Plan, name: str, skills: list[str]) -> dict[str, i
     return {skill: share + (i < left) for i, skill in enumerate(skills)}
 
 
-def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> list[Seed]:
+def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> Iterator[Seed]:
     """The next materials of each skill that no earlier round has used, and that are no exam's in another source."""
     source = work.recipe.sources[name]
     used = {s.origin for number in range(1, plan.round) for s in work.store.seeds(work.run.key, name, number)}
@@ -276,7 +278,7 @@ def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> list[See
         found = source.materials("train", skill, work.recipe.seed)
         return (m for m in found if m.origin not in used and m.split_key not in work.guarded)
 
-    return [
+    return (
         Seed.new(
             run=work.run.key,
             round=plan.round,
@@ -289,7 +291,7 @@ def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> list[See
         )
         for skill, quota in quotas.items()
         for material in islice(fresh(skill), quota)
-    ]
+    )
 
 
 def _failure_seeds(work: Work, plan: Plan) -> list[Seed]:

@@ -28,7 +28,7 @@ from orchestrator.clauses import (
 from orchestrator.kinds import Exam, Feedback
 from orchestrator.recipe_text import RecipeError, apply_edit, read_yaml
 from orchestrator.rules import check
-from storage.records import content_key
+from storage.keyed import content_key
 
 COMPONENT_PACKAGES = (
     "agents.sources",

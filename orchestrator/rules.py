@@ -3,7 +3,7 @@
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.clauses import FAILURES, AnyStep, Generate
+from orchestrator.clauses import FAILURES, AnyStep, Generate, roles_of
 
 if TYPE_CHECKING:
     from orchestrator.recipe import Recipe
@@ -78,8 +78,7 @@ def _check_failures(recipe: "Recipe") -> None:
 
 def _check_roles(recipe: "Recipe") -> None:
     for step in recipe.lessons:
-        asked = step.role if isinstance(step, Generate) else [getattr(step, "role", None)]
-        for role in filter(None, asked):
+        for role in roles_of(step):
             _known(role, recipe.roles, f"step {step.step!r} asks", "a role of `roles:`")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from agents.kinds import Part
 from agents.registry import import_components
 from orchestrator.evaluation import exams_of, probed_sources
+from orchestrator.hindsight import compared
 from orchestrator.recipe import COMPONENT_PACKAGES, Recipe, validate_recipe
 from storage.records import CallOutcome, Outcome, Run, Scorecard
 from storage.store import Store
@@ -35,6 +36,8 @@ class Summary:
     retention: dict[str, float | None]
     failures_targeted: int
     plans: list[dict[str, Any]] = field(default_factory=list)
+    forecast: list[dict[str, Any]] = field(default_factory=list)
+    """What was expected before the run and what it was, if it was forecast and has ended."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,6 +75,7 @@ def summarise(store: Store, run: Run) -> Summary:
         retention=_pair(*_retention(recipe, cards, before, after)),
         failures_targeted=sum(len(plan.targets) for plan in plans),
         plans=[{"round": plan.round, "why": plan.why, "stop": plan.stop, "quotas": plan.quotas} for plan in plans],
+        forecast=compared(store, run),
     )
 
 

@@ -8,10 +8,21 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from agents.kinds import Critic, Generator, Judgement, Selection, Teacher, UnfitDraft, UnreadableReply, Verifier
+from agents.kinds import (
+    Critic,
+    Generator,
+    Judgement,
+    Selection,
+    Teacher,
+    Unanswered,
+    UnfitDraft,
+    UnreadableReply,
+    Verifier,
+)
 from agents.registry import build, components, import_components
-from agents.teacher import OpenPurse
+from agents.teacher import Reservation
 from orchestrator.machine import load_machine, teachers_for
+from orchestrator.production import together
 from orchestrator.recipe import COMPONENT_PACKAGES
 from storage.records import Call, CallOutcome, Draft, Outcome
 
@@ -24,19 +35,25 @@ class TrialError(Exception):
 
 
 class Memory:
-    """Keeps the calls of one trial, for as long as it lasts."""
+    """The ledger of one trial: it keeps the calls for as long as the trial lasts, and caps nothing."""
 
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
 
-    def call(self, key: str) -> Call | None:
+    async def find(self, key: str) -> Call | None:
         return self._calls.get(key)
 
-    def keep(self, call: Call) -> None:
+    async def reserve(self, worst: Reservation) -> None:
+        pass
+
+    async def keep(self, call: Call, worst: Reservation) -> None:
         self._calls[call.key] = call
 
+    def release(self, worst: Reservation) -> None:
+        pass
+
     def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
-        self._calls[key].outcome, self._calls[key].reason = outcome, reason
+        pass
 
 
 async def try_component(name: str, path: Path, edits: list[str], machine_file: Path | None) -> list[dict[str, Any]]:
@@ -47,8 +64,8 @@ async def try_component(name: str, path: Path, edits: list[str], machine_file: P
         return [_told(i, judgement) for i, judgement in enumerate(_chosen(component, drafts), 1)]
     if isinstance(component, Verifier):
         return [_told(i, _verified(component, draft)) for i, draft in enumerate(drafts, 1)]
-    async with teachers_for([ROLE], load_machine(machine_file), Memory(), OpenPurse()) as teachers:
-        return [await _asked(component, draft, i, teachers[ROLE]) for i, draft in enumerate(drafts, 1)]
+    async with teachers_for([ROLE], load_machine(machine_file), Memory()) as teachers:
+        return await together(_asked(component, draft, i, teachers[ROLE]) for i, draft in enumerate(drafts, 1))
 
 
 async def _asked(component: Critic | Generator, draft: Draft, number: int, teacher: Teacher) -> dict[str, Any]:
@@ -59,6 +76,8 @@ async def _asked(component: Critic | Generator, draft: Draft, number: int, teach
         return {"row": number, "written": [writing.fields for writing in await component.write(visible, teacher, 0)]}
     except UnreadableReply as error:
         return {"row": number, "outcome": str(Outcome.UNREADABLE), "reason": str(error)}
+    except Unanswered as error:
+        return {"row": number, "outcome": "unanswered", "reason": str(error)}
     except KeyError as error:
         raise TrialError(_lacking(component.use, number, error, draft)) from error
 

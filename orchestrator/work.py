@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.kinds import Teacher
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine
 from orchestrator.recipe import Recipe
 from storage.records import Plan, Run
@@ -20,7 +20,7 @@ class Work:
     recipe: Recipe
     run: Run
     store: Store
-    ledger: Ledger
+    ledger: RunLedger
     machine: Machine
     folder: Path
     """`runs/<run>`: jobs, adapters and the report; nothing that the store does not know how to make again."""

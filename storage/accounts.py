@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Select, Table, case, func
 from sqlmodel import SQLModel, col, select
 
+from storage.keyed import Keyed, canonical_json
 from storage.lineage import PAGE, Lineage, rows_digest
 from storage.records import (
     Attempt,
+    Batch,
     Call,
     CallOutcome,
     Dataset,
@@ -18,7 +20,7 @@ from storage.records import (
     Draft,
     Entry,
     Failure,
-    Keyed,
+    Forecast,
     Outcome,
     Plan,
     Run,
@@ -26,14 +28,13 @@ from storage.records import (
     Seed,
     Student,
     Verdict,
-    canonical_json,
 )
 
 INCIDENTAL = {"created_at", "latency_s", "attempts", "seconds", "metrics"}
 """Columns that differ between two runs that do the same work."""
 
 KEYED: tuple[type[Keyed], ...] = (
-    Run, Seed, Draft, Verdict, Call, Dataset, Student, Attempt, Scorecard, Failure, Plan, Entry
+    Run, Seed, Draft, Verdict, Call, Batch, Forecast, Dataset, Student, Attempt, Scorecard, Failure, Plan, Entry
 )  # fmt: skip
 
 
@@ -48,6 +49,16 @@ class Spending:
     """The sum of the known prices; None if there are calls and no price is known."""
     unpriced: int
     """Calls whose price is unknown."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What one call took."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float | None
     seconds: float
 
 
@@ -88,6 +99,21 @@ class Accounts(Lineage):
         with self.reading() as session:
             found = {(row[0], row[1]): _spending(row[2:]) for row in session.execute(statement)}
         return dict(sorted(found.items()))
+
+    def seed_count(self, run: str) -> int:
+        """How many seeds has this run gathered?"""
+        with self.reading() as session:
+            return session.exec(select(func.count()).select_from(Seed).where(Seed.run == run)).one()
+
+    def bought(self, run: str) -> dict[str, list[Purchase]]:
+        """What did each single call of this run take? By stage."""
+        columns = (Entry.stage, Entry.prompt_tokens, Entry.completion_tokens, Entry.usd, Entry.seconds)
+        statement = select(*columns).where(Entry.run == run, col(Entry.subject).startswith("call:"))  # type: ignore[call-overload]
+        found: dict[str, list[Purchase]] = {}
+        with self.reading() as session:
+            for stage, *taken in session.execute(statement.order_by(Entry.key)):
+                found.setdefault(stage, []).append(Purchase(*taken))
+        return found
 
     def calls_by_stage(self, run: str) -> list[CallCount]:
         """Which models did each stage ask, and how did these calls end?"""

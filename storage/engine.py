@@ -11,12 +11,19 @@ import psycopg
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from storage.records import canonical_json
+from storage.keyed import canonical_json
 
 FORMS = "a path such as runs/store.sqlite, sqlite:///path, or postgresql://user:password@host/database"
 
-PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536")
-"""The time-out comes first: switching to WAL waits for other processes too."""
+PRAGMAS = (
+    "busy_timeout=30000",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "cache_size=-16384",
+    "wal_autocheckpoint=8000",
+)
+"""The time-out comes first: switching to WAL waits for other processes too. The log is copied back every 32 MB: each time
+costs the disk two waits."""
 
 ADVICE = (  # a piece of the driver's message, and what to do about it
     ("disk is full", "The disk is full. Free some space and start again: finished work is kept."),

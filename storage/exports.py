@@ -13,8 +13,9 @@ from typing import IO, Any
 import orjson
 
 from storage.engine import StoreError
+from storage.keyed import canonical_json
 from storage.lineage import PAGE, rows_digest
-from storage.records import Dataset, DatasetRow, Draft, Run, canonical_json
+from storage.records import Dataset, DatasetRow, Draft, Run
 from storage.store import Store
 
 

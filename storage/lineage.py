@@ -9,20 +9,24 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, col, select
 
 from storage.engine import explained
+from storage.keyed import canonical_json
 from storage.records import (
     Attempt,
+    Batch,
+    BatchState,
     Call,
     Dataset,
     DatasetRow,
     Draft,
     Failure,
+    Forecast,
+    Outcome,
     Plan,
     Run,
     Scorecard,
     Seed,
     Student,
     Verdict,
-    canonical_json,
 )
 
 PAGE = 500
@@ -74,6 +78,12 @@ class Lineage:
         """Was this request already paid for, and what was the reply?"""
         return self._get(Call, key)
 
+    def stored_calls(self, keys: Iterable[str]) -> set[str]:
+        """Which of these requests have a stored reply? Their keys alone."""
+        wanted = sorted(keys)
+        pages = (wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE))
+        return {key for page in pages for key in self._column(select(Call.key).where(col(Call.key).in_(page)))}
+
     def seeds(self, run: str, stream: str, round: int | None = None) -> list[Seed]:
         """What did this stream give, in one round or in all?"""
         return self._all(Seed, Seed.run == run, Seed.stream == stream, _at(Seed, round))
@@ -81,6 +91,35 @@ class Lineage:
     def drafts(self, run: str, step: str, round: int | None = None) -> list[Draft]:
         """What did this step write, in one round or in all?"""
         return self._all(Draft, Draft.run == run, Draft.step == step, _at(Draft, round))
+
+    def seed_keys(self, run: str, stream: str, round: int) -> list[str]:
+        """Which seeds did this stream give in one round? Their keys alone: a hundred thousand fit into memory."""
+        return self._column(
+            select(Seed.key).where(Seed.run == run, Seed.stream == stream, Seed.round == round).order_by(Seed.key)
+        )
+
+    def draft_keys(self, run: str, step: str, round: int) -> list[str]:
+        """Which drafts did this step write in one round?"""
+        return self._column(
+            select(Draft.key).where(Draft.run == run, Draft.step == step, Draft.round == round).order_by(Draft.key)
+        )
+
+    def parents(self, run: str, step: str, round: int) -> set[str]:
+        """From which materials has this step written something in one round?"""
+        statement = select(Draft.parents).where(Draft.run == run, Draft.step == step, Draft.round == round)
+        return {parents[0] for parents in self._column(statement)}
+
+    def judged(self, run: str, step: str, round: int) -> dict[str, Outcome]:
+        """What came of each draft that this step judged in one round? Where judges changed, the latest verdict counts."""
+        statement = select(Verdict.draft, Verdict.outcome).where(Verdict.run == run, Verdict.step == step)
+        statement = statement.join(Draft, col(Draft.key) == Verdict.draft).where(Draft.round == round)
+        with self.reading() as session:
+            found = session.execute(statement.order_by(Verdict.draft, col(Verdict.created_at), Verdict.key))
+            return dict(iter(found))  # type: ignore[arg-type]
+
+    def _column(self, statement: Any) -> list[Any]:
+        with self.reading() as session:
+            return list(session.exec(statement))
 
     def by_key(self, model: type[R], keys: Iterable[str]) -> dict[str, R]:
         """Which records have these keys? In the order of the keys; unknown keys are left out."""
@@ -93,6 +132,19 @@ class Lineage:
                 found.update((record.key, record) for record in page)  # type: ignore[attr-defined]
         return {key: found[key] for key in wanted if key in found}
 
+    def verdicts_of(self, draft: str) -> list[Verdict]:
+        """What has been said of one draft? Oldest first."""
+        statement = select(Verdict).where(Verdict.draft == draft).order_by(col(Verdict.created_at), Verdict.key)
+        with self.reading() as session:
+            return list(session.exec(statement))
+
+    def drafts_like(self, run: str, beginning: str) -> list[Draft]:
+        """Which drafts of this run have a key, or digits of one, that begin so? The first ten."""
+        digits = beginning.rpartition(":")[2]
+        begins = col(Draft.key).startswith(f"draft:b2:{digits}", autoescape=True)
+        with self.reading() as session:
+            return list(session.exec(select(Draft).where(Draft.run == run, begins).order_by(Draft.key).limit(10)))
+
     def verdicts(self, run: str, step: str, round: int | None = None) -> dict[str, Verdict]:
         """What did this step say of each draft? By draft; where judges changed, the latest verdict counts."""
         statement = select(Verdict).where(Verdict.run == run, Verdict.step == step)
@@ -101,6 +153,18 @@ class Lineage:
         with self.reading() as session:
             found = session.exec(statement.order_by(Verdict.draft, col(Verdict.created_at), Verdict.key))
             return {verdict.draft: verdict for verdict in found}
+
+    def open_batches(self, endpoint: str) -> list[Batch]:
+        """Which batches may this provider still have replies of? Oldest first."""
+        statement = select(Batch).where(Batch.endpoint == endpoint, Batch.state != BatchState.ENDED)
+        with self.reading() as session:
+            return list(session.exec(statement.order_by(col(Batch.created_at), Batch.key)))
+
+    def forecasts(self, run: str) -> list[Forecast]:
+        """What was forecast for this run? Oldest first."""
+        statement = select(Forecast).where(Forecast.run == run)
+        with self.reading() as session:
+            return list(session.exec(statement.order_by(col(Forecast.created_at), Forecast.key)))
 
     def plans(self, run: str) -> list[Plan]:
         """What was planned for each round?"""

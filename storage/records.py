@@ -4,70 +4,14 @@ Every record is keyed by its content (`content_key`), so adding one twice is add
 (`Call`) is shared by all runs; everything else belongs to the run that made it.
 """
 
-import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any
 
-import orjson
-from sqlalchemy import JSON, DateTime, Index, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, Index, Text
 from sqlmodel import Field, SQLModel
 
-SQLModel.metadata.naming_convention = {  # migrations and ON CONFLICT need constraints with names
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-def canonical_json(content: Any) -> bytes:
-    """The one spelling of a JSON value: sorted keys, no spaces, UTF-8. Part of the contract of every key."""
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-
-
-def content_key(kind: str, content: Any) -> str:
-    """`kind:b2:<32 hex digits>`, a BLAKE2b hash of kind and canonical JSON."""
-    digest = hashlib.blake2b(canonical_json([kind, content]), digest_size=16).hexdigest()
-    return f"{kind}:b2:{digest}"
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """UTC and aware on both back ends: SQLite drops time zones, PostgreSQL answers in the server's. Naive means UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        if value is None or value.tzinfo is None:
-            return value and value.replace(tzinfo=UTC)
-        return value.astimezone(UTC)
-
-    process_result_value = process_bind_param
-
-
-class Word(TypeDecorator[StrEnum]):
-    """One word of a closed list, stored as text: a native PostgreSQL enum is awkward to extend."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, words: type[StrEnum]) -> None:
-        super().__init__()
-        self.words = words
-
-    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        return None if value is None else str(self.words(value))
-
-    def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:
-        return None if value is None else self.words(value)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+from storage.keyed import Keyed, UTCDateTime, Word, utc_now
 
 
 def _json(default: Any) -> Any:
@@ -81,27 +25,6 @@ def _text(default: Any = ...) -> Any:
 
 def _when() -> Any:
     return Field(default_factory=utc_now, sa_type=UTCDateTime)  # type: ignore[call-overload]
-
-
-class Keyed(SQLModel):
-    """A record whose key follows from some of its fields, so that the same content has the same key for ever."""
-
-    identity: ClassVar[tuple[str, ...]]
-    """The fields that make the key."""
-
-    @classmethod
-    def new(cls, **fields: Any) -> Self:
-        """A validated record with its key. Raises pydantic.ValidationError: a table class does not validate itself."""
-        record = cls.model_validate({**fields, "key": ""})
-        record.key = record.derived_key()  # type: ignore[attr-defined]
-        return record
-
-    def derived_key(self) -> str:
-        return self.key_of({name: getattr(self, name) for name in self.identity})
-
-    @classmethod
-    def key_of(cls, fields: Mapping[str, Any]) -> str:
-        return content_key(cls.__name__.lower(), [fields[name] for name in cls.identity])
 
 
 class Outcome(StrEnum):
@@ -128,6 +51,17 @@ class CallOutcome(StrEnum):
     """The model declined, or a content filter stopped it."""
     TRUNCATED = "truncated"
     """The reply ended at the token limit."""
+
+
+class BatchState(StrEnum):
+    """How far a batch has come."""
+
+    INTENDED = "intended"
+    """Written down before anything is sent, so that a batch whose submission was interrupted can be found again."""
+    SUBMITTED = "submitted"
+    """The provider has it."""
+    ENDED = "ended"
+    """Every reply that it gave is a stored call, and it will give no more."""
 
 
 class Run(Keyed, table=True):
@@ -227,6 +161,41 @@ class Call(Keyed, table=True):
     """None where no price is known; unknown is never guessed."""
     attempts: int = 1
     latency_s: float = 0.0
+    created_at: datetime = _when()
+
+
+class Batch(Keyed, table=True):
+    """Requests that a provider's batch endpoint was given together. Like a call, it belongs to no run."""
+
+    identity = ("endpoint", "requests", "number")
+
+    key: str = Field(primary_key=True)
+    endpoint: str
+    """Base URL."""
+    requests: list[str] = _json(list)
+    """Keys that the calls will have."""
+    number: int = 0
+    """Tells two batches of the same requests apart: what one left open, the next asks again."""
+    remote: str = ""
+    """The provider's name for it."""
+    state: BatchState = Field(default=BatchState.INTENDED, sa_type=Word(BatchState), index=True)  # type: ignore[call-overload]
+    note: str = _text("")
+    """How it ended, in the provider's word."""
+    created_at: datetime = _when()
+
+
+class Forecast(Keyed, table=True):
+    """What a run was expected to cost and to give before it began, and what it did."""
+
+    identity = ("run", "basis", "expected")
+
+    key: str = Field(primary_key=True)
+    run: str = Field(index=True)
+    basis: str
+    """What it rests on: the recipe alone, a pilot, earlier runs."""
+    expected: dict[str, Any] = _json(dict)
+    actual: dict[str, Any] = _json(dict)
+    """Empty until the run has ended."""
     created_at: datetime = _when()
 
 
@@ -372,5 +341,19 @@ class Entry(Keyed, table=True):
 
 
 Record = (
-    Run | Seed | Draft | Verdict | Call | Dataset | DatasetRow | Student | Attempt | Scorecard | Failure | Plan | Entry
+    Run
+    | Seed
+    | Draft
+    | Verdict
+    | Call
+    | Batch
+    | Forecast
+    | Dataset
+    | DatasetRow
+    | Student
+    | Attempt
+    | Scorecard
+    | Failure
+    | Plan
+    | Entry
 )

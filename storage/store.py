@@ -1,29 +1,36 @@
 """The store: every record of every run, in one SQLite file or one PostgreSQL database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import URL, Connection, update
+from pydantic import ValidationError
+from sqlalchemy import URL, Connection, bindparam, update
 from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel, col
-from typing_extensions import TypedDict
 
-from storage.accounts import Accounts, Spending, StepYield
+from storage.accounts import Accounts, Purchase, Spending, StepYield
 from storage.bulk import insert_new
 from storage.engine import StoreError, address, explained, make_engine, place_of, writer
+from storage.keyed import Keyed, row_form
 from storage.lineage import rows_digest
 from storage.migrations import bring_up_to_date
-from storage.records import Call, CallOutcome, Keyed, Record, Run
+from storage.records import Batch, BatchState, Call, CallOutcome, Draft, Forecast, Record, Run
 
-__all__ = ["Spending", "StepYield", "Store", "StoreError", "open_store", "rows_digest"]
+__all__ = ["Purchase", "Spending", "StepYield", "Store", "StoreError", "open_store", "rows_digest"]
 
 Row = dict[str, Any]
+Readings = Mapping[str, tuple[CallOutcome, str]]
+"""How stored replies were understood, by the key of their call: the outcome, and why."""
+
+_SETTLE = (
+    update(Call.__table__)  # type: ignore[attr-defined]
+    .where(col(Call.key) == bindparam("call"))
+    .values(outcome=bindparam("as"), reason=bindparam("why"))
+)
 
 
 def open_store(url: str | Path) -> "Store":
@@ -52,6 +59,7 @@ class Store(Accounts):
 
     def __init__(self, url: URL) -> None:
         self.place = place_of(url)
+        self.is_remote = url.drivername != "sqlite"
         self._engine = make_engine(url)
         # SQLite lets whoever polls luckily go first; threads of one process rather queue.
         self._turn: Any = Lock() if url.drivername == "sqlite" else nullcontext()
@@ -71,33 +79,66 @@ class Store(Accounts):
         with explained(self.place), self._turn, writer(self._engine).begin() as connection:
             yield connection
 
-    def add(self, *records: Record) -> int:
-        """Keep these records, all or none. Returns how many were new. Raises StoreError for one that does not fit."""
+    def add(self, *records: Record, readings: Readings | None = None) -> int:
+        """Keep these records, and note how stored replies were understood: all of it or nothing.
+
+        Returns how many records were new. Raises StoreError for one that does not fit.
+        """
         tables: dict[type[SQLModel], list[Row]] = {}
         for record in records:
             tables.setdefault(type(record), []).append(_checked_row(record))
-        if not tables:
+        if not tables and not readings:
             return 0
         with self.writing() as connection:
             try:  # tables in one order for all writers: no deadlock
-                return sum(insert_new(connection, table, tables[table]) for table in sorted(tables, key=_name))
+                added = sum(insert_new(connection, table, tables[table]) for table in sorted(tables, key=_name))
             except (TypeError, UnicodeEncodeError, OverflowError, StatementError) as error:
                 if isinstance(error, StatementError) and not isinstance(error.orig, TypeError | ValueError):
                     raise
                 raise StoreError(f"Store {self.place}: a value cannot be kept ({error}). Nothing was added.") from error
+            if readings:
+                self._settle_readings(connection, readings)
+            return added
 
-    def settle_reading(self, key: str, outcome: CallOutcome, reason: str) -> None:
-        """Note how the reply of a stored call was understood. Raises StoreError if there is no such call."""
-        statement = update(Call).where(col(Call.key) == key).values(outcome=outcome, reason=reason)
-        with self.writing() as connection:
-            if connection.execute(statement).rowcount == 0:
-                raise StoreError(f"Store {self.place}: no call has the key {key!r}. Add the call before it is read.")
+    def _settle_readings(self, connection: Connection, readings: Readings) -> None:
+        rows = [{"call": key, "as": outcome, "why": readings[key][1]} for key, (outcome, _) in sorted(readings.items())]
+        settled = connection.execute(_SETTLE, rows, execution_options={"preserve_rowcount": True}).rowcount
+        if settled not in (len(rows), -1):
+            raise StoreError(
+                f"Store {self.place}: {len(rows) - settled} of {len(rows)} calls that were read are not stored. "
+                "Add a call before it is read."
+            )
 
     def end_run(self, key: str, why: str) -> None:
         """Note why a run ended; an empty reason says that it goes on. Raises StoreError if there is no such run."""
         with self.writing() as connection:
             if connection.execute(update(Run).where(col(Run.key) == key).values(ended=why)).rowcount == 0:
                 raise StoreError(f"Store {self.place}: no run has the key {key!r}. Add the run before it ends.")
+
+    def settle_batch(self, key: str, state: BatchState, remote: str, note: str = "") -> None:
+        """Note how far a batch has come. Raises StoreError if there is no such batch."""
+        values = {"state": state, "remote": remote, "note": note}
+        with self.writing() as connection:
+            if connection.execute(update(Batch).where(col(Batch.key) == key).values(**values)).rowcount == 0:
+                raise StoreError(f"Store {self.place}: no batch has the key {key!r}. Add it before it is submitted.")
+
+    def settle_forecast(self, key: str, actual: dict[str, Any]) -> None:
+        """Note what a run that was forecast did cost and give. Raises StoreError if there is no such forecast."""
+        with self.writing() as connection:
+            statement = update(Forecast).where(col(Forecast.key) == key).values(actual=actual)
+            if connection.execute(statement).rowcount == 0:
+                raise StoreError(f"Store {self.place}: no forecast has the key {key!r}.")
+
+    def find_draft(self, run: str, beginning: str) -> Draft:
+        """Which draft of a run does a person mean? The one whose key, or its digits, begin so. Raises StoreError."""
+        found = self.drafts_like(run, beginning)
+        if len(found) == 1:
+            return found[0]
+        several = f"several drafts begin so: {', '.join(draft.key for draft in found[:3])}, …; give more digits"
+        raise StoreError(
+            f"Store {self.place}: which draft is {beginning!r}? "
+            + (several if found else "None of this run begins so. Reports and exported datasets name drafts by key.")
+        )
 
     def find_run(self, prefix_or_name: str) -> Run:
         """Which run does a person mean? The newest of this name, or the one whose key, or its digits, begin so."""
@@ -125,12 +166,16 @@ def _begins(key: str, prefix: str) -> bool:
 
 def _checked_row(record: Record) -> Row:
     """The record's columns, validated anew: a table class checks neither its arguments nor what is set later."""
-    kind = type(record)
+    kind: Any = type(record)
     if not isinstance(record, Record):
         raise StoreError(f"A {kind.__name__} is not a record. Expected one of storage.records.")
     try:
-        form: Any = _form_of
-        row = form(kind).validate_python({name: getattr(record, name) for name in kind.model_fields})
+        # Straight from where SQLAlchemy keeps values, unless one has yet to be loaded.
+        row = row_form(kind).validate_python(
+            vars(record)
+            if kind.model_fields.keys() <= vars(record).keys()
+            else {name: getattr(record, name) for name in kind.model_fields}
+        )
         derived = kind.key_of(row) if issubclass(kind, Keyed) else None
     except ValidationError as error:
         misfits = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
@@ -143,10 +188,3 @@ def _checked_row(record: Record) -> Row:
             f"Make records with {kind.__name__}.new(...) and do not change them afterwards."
         )
     return row
-
-
-@lru_cache
-def _form_of(kind: Any) -> TypeAdapter[Row]:
-    """The fields of a table class as a plain form: SQLAlchemy's attributes would make validation ten times slower."""
-    fields = {name: Annotated[(info.annotation, *info.metadata, None)] for name, info in kind.model_fields.items()}
-    return TypeAdapter(TypedDict(kind.__name__, fields))  # type: ignore[operator]

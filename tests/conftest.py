@@ -16,16 +16,19 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from agents import teacher as teacher_module
+from agents import wire
+from agents.endpoint import Endpoint
 from agents.kinds import Reply
+from agents.line import Completion, Line
 from agents.rehearsal.teacher import Refusal, RehearsalTeacher, known
-from agents.teacher import Endpoint, EndpointTeacher
+from agents.teacher import EndpointTeacher
 from orchestrator import cycle, worker_process
 from orchestrator.cycle import open_work, run_directly, teach
 from orchestrator.machine import Machine
 from orchestrator.recipe import Recipe, load_recipe
 from orchestrator.work import Work
-from storage.records import Plan, content_key
+from storage.keyed import content_key
+from storage.records import Plan
 from storage.store import Store, open_store
 
 settings.register_profile("loaded machine", deadline=None)
@@ -63,7 +66,7 @@ ANSWER_JOB = {"kind", "folder", "base", "adapter", "asked", "questions", "max_to
 def _confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing is asked of another machine, and nothing is read from or written to a person's home."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teacher_module, "ALLOW_REQUESTS", False)
+        patch.setattr(wire, "ALLOW_REQUESTS", False)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
 
@@ -107,11 +110,14 @@ class ScriptedTeacher:
     """Answers a form with what a function of (prompt, form, sample) says; an exception that it returns is raised."""
 
     def __init__(self, answer: Callable[[str, Any, int], Any], model: str = "scripted") -> None:
-        self.model = model
+        self.model, self.places = model, 64
         self.asked: list[str] = []
         self._answer = answer
 
-    async def ask(self, prompt: str, form: Any, *, sample: int = 0, temperature: float = 0.7) -> Reply[Any]:
+    def several(self, samples: int) -> "ScriptedTeacher":
+        return self
+
+    async def ask(self, prompt: str, form: Any, *, sample: int = 0, sampling: Any = None) -> Reply[Any]:
         self.asked.append(prompt)
         value = self._answer(prompt, form, sample)
         if isinstance(value, Exception):
@@ -119,25 +125,25 @@ class ScriptedTeacher:
         return Reply(form.model_validate(value), content_key("call", [prompt, form.__name__, sample]))
 
 
-class InProcessTeacher(EndpointTeacher):
-    """The rehearsal teacher without a server: everything but the wire is as with any other endpoint."""
+class InProcessLine(Line):
+    """A line to the rehearsal teacher without a server: everything but the wire is as with any other endpoint."""
 
-    _client = None  # type: ignore[assignment]
-
-    def __init__(self, loop: "Loop", role: str, log: Any, purse: Any) -> None:
-        endpoint = Endpoint("http://127.0.0.1:9/v1", loop.model, max_tokens=200, concurrency=loop.concurrency)
-        super().__init__(endpoint, log=log, purse=purse)
+    def __init__(self, loop: "Loop", role: str) -> None:
+        super().__init__(Endpoint("http://127.0.0.1:9/v1", loop.model, max_tokens=200, concurrency=loop.concurrency))
         self._loop, self._role = loop, role
 
-    async def _send(self, client: Any, sent: dict[str, Any]) -> str:
-        await asyncio.sleep(0)
+    async def complete(self, key: str, content: bytes, tokens: int, passage: Any) -> Completion:
+        async with self._pace.turn(tokens):
+            with passage.sending():
+                await asyncio.sleep(0)
+        sent = json.loads(content)
         schema = sent["response_format"]["json_schema"]["schema"]
         reply = self._loop.say(self._role, sent["model"], sent["messages"], schema, sent["seed"])
         self._loop.sent.append(json.dumps(sent, sort_keys=True))
         text, refusal = (None, reply.reason) if isinstance(reply, Refusal) else (reply, None)
         usage = {"prompt_tokens": len(json.dumps(sent["messages"]).split()), "completion_tokens": 20}
         message = {"role": "assistant", "content": text, "refusal": refusal}
-        return json.dumps({"choices": [{"finish_reason": "stop", "message": message}], "usage": usage})
+        return Completion({"choices": [{"finish_reason": "stop", "message": message}], "usage": usage}, 0.01, 1)
 
 
 class StandInWorker:
@@ -224,13 +230,13 @@ class Loop:
         return self.tampering(role, self._rehearsal.reply(model, messages, schema, sample=sample))
 
     @asynccontextmanager
-    async def _teachers(self, roles: list[str], machine: Machine, log: Any, purse: Any) -> AsyncIterator[Any]:
-        teachers = {role: InProcessTeacher(self, role, log, purse) for role in roles}
+    async def _teachers(self, roles: Any, machine: Machine, ledger: Any, log: Any = None) -> AsyncIterator[Any]:
+        lines = {role: InProcessLine(self, role) for role in roles}
         try:
-            yield teachers
+            yield {role: EndpointTeacher(line, ledger) for role, line in lines.items()}
         finally:
-            for teacher in teachers.values():
-                await teacher.aclose()
+            for line in lines.values():
+                await line.aclose()
 
 
 def _jsonl(path: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 from pydantic import BaseModel
 
-from agents.kinds import Critic, Judgement, Teacher, accepted, rejected
+from agents.kinds import Critic, Judgement, Sampling, Teacher, accepted, rejected
 from agents.prompts import tagged
 from agents.registry import register
 from storage.records import Draft
@@ -21,6 +21,6 @@ class SoundReasoning(Critic):
 
     async def judge(self, draft: Draft, teacher: Teacher) -> Judgement:
         shown = {name: draft.fields[name] for name in ("question", "rationale", "answer")}
-        reply = await teacher.ask(f"{PROMPT}\n{tagged(shown)}", Assessment, temperature=0.0)
+        reply = await teacher.ask(f"{PROMPT}\n{tagged(shown)}", Assessment, sampling=Sampling(temperature=0.0))
         judge = accepted if reply.value.sound else rejected
         return judge(reply.value.reason or "the referee gave no reason", call=reply.call)

@@ -1,6 +1,6 @@
 from pydantic import BaseModel, Field
 
-from agents.kinds import Fields, Generator, Teacher, Writing
+from agents.kinds import Fields, Generator, Sampling, Teacher, Writing
 from agents.prompts import tagged
 from agents.registry import register
 
@@ -25,6 +25,6 @@ class WriteSimilarQuestion(Generator):
 
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
         reply = await teacher.ask(
-            f"{PROMPT}\n{tagged(fields)}", NewQuestion, sample=sample, temperature=self.temperature
+            f"{PROMPT}\n{tagged(fields)}", NewQuestion, sample=sample, sampling=Sampling(self.temperature)
         )
         return [Writing({"question": reply.value.question.strip()}, reply.call)]

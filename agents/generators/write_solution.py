@@ -1,6 +1,6 @@
 from pydantic import BaseModel, Field
 
-from agents.kinds import Fields, Generator, Teacher, Writing
+from agents.kinds import Fields, Generator, Sampling, Teacher, Writing
 from agents.prompts import tagged
 from agents.registry import register
 
@@ -30,5 +30,5 @@ class WriteSolution(Generator):
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
         hints = (HINT if "gold" in fields else "") + (MISTAKE if "student_reply" in fields else "")
         prompt = f"{PROMPT}{hints}\n{tagged(fields)}"
-        reply = await teacher.ask(prompt, WorkedSolution, sample=sample, temperature=self.temperature)
+        reply = await teacher.ask(prompt, WorkedSolution, sample=sample, sampling=Sampling(self.temperature))
         return [Writing(reply.value.model_dump(), reply.call)]

@@ -2,8 +2,11 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterator
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,11 @@ from agents.registry import register
 
 UNFIT = re.compile(r"[\0\ud800-\udfff]")
 """What JSON can spell, but neither UTF-8 nor PostgreSQL can keep."""
+
+
+LINE_BITS = 28
+LINE_MASK = (1 << LINE_BITS) - 1
+"""A place in a file is its offset in bytes and the number of its line, in one integer."""
 
 
 @register("jsonl_questions")
@@ -38,15 +46,18 @@ class JsonlQuestions(Source):
 
     @property
     def signature(self) -> str:
-        return f"{super().signature}:{hashlib.sha256(self._bytes).hexdigest()[:16]}"
+        return f"{super().signature}:{self._digest[:16]}"
 
     def skills(self) -> list[str]:
-        return sorted({material.skill for material in self._materials})
+        return sorted({skill for _, skill in self._index})
 
     def materials(self, part: Part, skill: str, seed: int) -> Iterator[Material]:
-        chosen = [m for m in self._materials if m.skill == skill and self.part_of(m.split_key) == part]
+        chosen = list(self._index.get((part, skill), ()))
         random.Random(seed).shuffle(chosen)
-        return iter(chosen)
+        with self._opened() as file:
+            for place in chosen:
+                file.seek(place >> LINE_BITS)
+                yield self._material(self._decoded(file.readline(), place & LINE_MASK), place & LINE_MASK)
 
     def split_key(self, fields: Fields) -> str:
         return " ".join(str(fields["question"]).lower().split())
@@ -56,31 +67,42 @@ class JsonlQuestions(Source):
         return "probe" if share < self.probe else "test" if share < self.probe + self.test else "train"
 
     @cached_property
-    def _bytes(self) -> bytes:
+    def _digest(self) -> str:
+        with self._opened() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @cached_property
+    def _index(self) -> Mapping[tuple[Part, str], "array[int]"]:
+        """Where every question lies, by part and skill: the file is read from end to end, and never held."""
+        offset, seen = 0, set[bytes]()
+        places: defaultdict[tuple[Part, str], array[int]] = defaultdict(lambda: array("Q"))
+        with self._opened() as file:
+            for number, line in enumerate(file, 1):
+                if text := self._decoded(line, number).strip():
+                    material = self._material(text, number)
+                    known = hashlib.blake2b(material.split_key.encode(), digest_size=16).digest()
+                    if known not in seen:
+                        seen.add(known)
+                        places[self.part_of(material.split_key), material.skill].append(offset << LINE_BITS | number)
+                offset += len(line)
+        if not seen:
+            raise SourceError(f"{self.path} holds no questions; expected one JSON object a line")
+        return dict(places)
+
+    def _opened(self) -> BufferedReader:
         try:
-            return Path(self.path).read_bytes()
+            return Path(self.path).open("rb")
         except OSError as error:
             raise SourceError(
                 f"cannot read {self.path}: {error.strerror}; give the path of a JSON Lines file"
             ) from error
 
-    @cached_property
-    def _materials(self) -> list[Material]:
-        found: dict[str, Material] = {}
-        for number, line in enumerate(self._lines(), 1):
-            if line.strip():
-                material = self._material(line, number)
-                found.setdefault(material.split_key, material)
-        if not found:
-            raise SourceError(f"{self.path} holds no questions; expected one JSON object a line")
-        return list(found.values())
-
-    def _lines(self) -> list[str]:
+    def _decoded(self, line: bytes, number: int) -> str:
         try:
-            return self._bytes.decode("utf-8-sig").split("\n")  # splitlines would cut at signs that JSON may hold
+            return line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise SourceError(
-                f"{self.path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+                f"{self.path}:{number} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
             ) from error
 
     def _material(self, line: str, number: int) -> Material:

@@ -34,6 +34,9 @@ class TargetFailures(Feedback):
         why = f"{len(failures)} probe answers were wrong, most in {worst}; {len(targets)} of them and their skills come next"
         return {"quotas": quotas, "targets": targets, "stop": False, "why": why}
 
+    def most(self, seeds: int) -> tuple[int, int]:
+        return self.seeds, self.failures
+
     def _reason_to_stop(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> str:
         if plan.round >= self.rounds:
             return f"all {self.rounds} rounds are done"

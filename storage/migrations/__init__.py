@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 from storage.engine import StoreError, explained, make_engine, place_of, writer
-from storage.records import UTCDateTime, Word
+from storage.keyed import UTCDateTime, Word
 
 FOLDER = Path(__file__).parent
 VERSION_TABLE = "store_revision"

@@ -2,24 +2,21 @@
 
 import asyncio
 import json
+import re
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from agents.teacher import (
-    BudgetSpent,
-    Endpoint,
-    EndpointTeacher,
-    OpenPurse,
-    Patience,
-    Price,
-    Reservation,
-    TeacherUnavailable,
-)
+from agents.endpoint import Endpoint
+from agents.line import Line
+from agents.patience import Patience
+from agents.teacher import BudgetSpent, EndpointTeacher, Reservation
+from agents.troubles import TeacherUnavailable
 from storage.records import Call, CallOutcome
 
 KEY = "sk-very-secret-0123456789"
@@ -55,9 +52,9 @@ class Scripted:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = next(line for line in head.lower().splitlines() if line.startswith("content-length")).split(":")[1]
         self.heads.append(head)
-        self.bodies.append(json.loads(await reader.readexactly(int(length))))
+        if length := re.search(r"content-length: *(\d+)", head, re.IGNORECASE):
+            self.bodies.append(json.loads(await reader.readexactly(int(length[1]))))
         status, body, *headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         await asyncio.sleep(self.delay_s)
         writer.write(_http(status, body, headers[0] if headers else {}))
@@ -85,15 +82,35 @@ async def serving(*answers: Any, delay_s: float = 0.0) -> AsyncIterator[Scripted
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def said(content: Any, *, finish: str = "stop", refusal: str | None = None, **usage: Any) -> tuple[int, dict[str, Any]]:
+def said(
+    content: Any,
+    *,
+    finish: str = "stop",
+    refusal: str | None = None,
+    again: Sequence[Any] = (),
+    logprobs: Sequence[tuple[str, float]] = (),
+    **usage: Any,
+) -> tuple[int, dict[str, Any]]:
+    """A completion that says this, and in further choices what is said `again`."""
+    choices = [_choice(each, finish, refusal, logprobs) for each in (content, *again)]
+    counted = {"prompt_tokens": 100, "completion_tokens": 20, **usage}
+    return 200, {"model": "m-2024", "choices": choices, "usage": counted}
+
+
+def _choice(content: Any, finish: str, refusal: str | None, logprobs: Sequence[tuple[str, float]]) -> dict[str, Any]:
     text = content if isinstance(content, str) else json.dumps(content)
     message = {"role": "assistant", "content": text, "refusal": refusal, "reasoning": "I thought."}
-    counted = {"prompt_tokens": 100, "completion_tokens": 20, **usage}
-    return 200, {
-        "model": "m-2024",
-        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
-        "usage": counted,
-    }
+    choice = {"index": 0, "finish_reason": finish, "message": message}
+    tokens = [
+        {
+            "token": token,
+            "logprob": p,
+            "bytes": list(token.encode()),
+            "top_logprobs": [{"token": token, "logprob": p, "bytes": []}],
+        }
+        for token, p in logprobs
+    ]
+    return {**choice, "logprobs": {"content": tokens}} if tokens else choice
 
 
 GOOD = said({"answer": 4})
@@ -110,49 +127,71 @@ class MemoryLog:
         stored = self.calls.get(key)
         return Call(**stored) if stored else None
 
-    def keep(self, call: Call) -> None:
-        self.calls[call.key] = json.loads(json.dumps(call.model_dump(), default=str))
-        self.events.append(("keep", call.key))
-
-    def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
-        self.calls[key].update(outcome=outcome, reason=reason)
-        self.events.append(("read_as", outcome))
-
     def outcomes(self) -> list[str]:
         return [call["outcome"] for call in self.calls.values()]
 
 
-class CountingPurse(OpenPurse):
+class Purse:
+    """Refuses what could pass the cap, and remembers what became of each reservation."""
+
     def __init__(self, cap: int | None = None) -> None:
         self.cap = cap
         self.events: list[str] = []
+        self.reserved: list[Reservation] = []
 
-    def reserve(
-        self, model: str, request_tokens_upper_bound: int, completion_upper_bound: int, price: Price | None = None
-    ) -> Reservation:
-        if self.cap is not None and request_tokens_upper_bound + completion_upper_bound > self.cap:
+
+@dataclass
+class Ledger:
+    """The ledger of one teacher: a log and a purse that the test can look into."""
+
+    log: MemoryLog
+    purse: Purse
+
+    async def find(self, key: str) -> Call | None:
+        await asyncio.sleep(0)
+        return self.log.call(key)
+
+    async def reserve(self, worst: Reservation) -> None:
+        if self.purse.cap is not None and worst.tokens > self.purse.cap:
             raise BudgetSpent("no money left")
-        self.events.append("reserve")
-        return super().reserve(model, request_tokens_upper_bound, completion_upper_bound, price)
+        self.purse.reserved.append(worst)
+        self.purse.events.append("reserve")
 
-    def settle(self, reservation: Reservation, call: Call) -> None:
-        assert reservation.prompt_tokens >= call.prompt_tokens
-        self.events.append("settle")
+    async def keep(self, call: Call, worst: Reservation) -> None:
+        assert worst.prompt_tokens >= call.prompt_tokens
+        await asyncio.sleep(0)
+        self.log.calls[call.key] = json.loads(json.dumps(call.model_dump(), default=str))
+        self.log.events.append(("keep", call.key))
+        self.purse.events.append("settle")
 
-    def release(self, reservation: Reservation) -> None:
-        super().release(reservation)
-        self.events.append("release")
+    def release(self, worst: Reservation) -> None:
+        self.purse.events.append("release")
+
+    def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
+        self.log.calls[key].update(outcome=outcome, reason=reason)
+        self.log.events.append(("read_as", outcome))
 
 
-def teach(server: Scripted | str, log: MemoryLog | None = None, purse: Any = None, **options: Any) -> EndpointTeacher:
+class Taught(EndpointTeacher):
+    """A teacher with a line of its own, closed with it."""
+
+    async def aclose(self) -> None:
+        await self._line.aclose()
+
+
+def line_to(server: Scripted | str, **options: Any) -> Line:
     base_url = server if isinstance(server, str) else server.base_url
     endpoint = Endpoint(**{"base_url": base_url, "model": "m", "api_key": KEY, "key_env": "MY_KEY", **options})
-    return EndpointTeacher(endpoint, log or MemoryLog(), purse or OpenPurse(), patience=QUICK)
+    return Line(endpoint, patience=QUICK)
+
+
+def teach(server: Scripted | str, log: MemoryLog | None = None, purse: Purse | None = None, **options: Any) -> Taught:
+    return Taught(line_to(server, **options), Ledger(log or MemoryLog(), purse or Purse()))
 
 
 async def unavailable(server: Scripted | str, **options: Any) -> str:
     """The message of the TeacherUnavailable that asking raises."""
-    log, purse = MemoryLog(), CountingPurse()
+    log, purse = MemoryLog(), Purse()
     teacher = teach(server, log, purse, **options)
     with pytest.raises(TeacherUnavailable) as caught:
         await teacher.ask("2+2?", Answer)

@@ -7,20 +7,36 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from agents import teacher as teacher_module
-from agents.kinds import Refused, UnreadableReply
-from agents.teacher import BudgetSpent, Price, TeacherUnavailable, Truncated
+from agents import wire
+from agents.endpoint import Price
+from agents.kinds import Refused, Sampling, UnreadableReply
+from agents.probing import probe
+from agents.replies import Truncated
+from agents.teacher import BudgetSpent
+from agents.troubles import TeacherUnavailable
 from storage.records import CallOutcome
-from tests.agents.scripted import GOOD, KEY, NO_SCHEMA, Answer, CountingPurse, MemoryLog, said, serving, teach
+from tests.agents.scripted import (
+    GOOD,
+    HTML,
+    KEY,
+    NO_SCHEMA,
+    Answer,
+    MemoryLog,
+    Purse,
+    line_to,
+    said,
+    serving,
+    teach,
+)
 
 # What is sent and stored
 
 
 async def test_a_reply_is_stored_whole_and_read() -> None:
     async with serving(GOOD) as server:
-        log, purse = MemoryLog(), CountingPurse()
+        log, purse = MemoryLog(), Purse()
         teacher = teach(server, log, purse, price=Price(2.0, 10.0), extra={"top_p": 0.9})
-        reply = await teacher.ask("2+2?", Answer, sample=3, temperature=1)
+        reply = await teacher.ask("2+2?", Answer, sample=3, sampling=Sampling(temperature=1))
         await teacher.aclose()
     assert reply.value == Answer(answer=4)
     call = log.call(reply.call)
@@ -52,8 +68,6 @@ async def test_the_same_request_is_sent_once() -> None:
         await teacher.aclose()
     assert {reply.call for reply in replies} == {again.call}
     assert len(server.bodies) == 2
-    assert (teacher.calls_sent, teacher.calls_reused) == (2, 5)
-    assert (fresh.calls_sent, fresh.calls_reused) == (0, 1)
 
 
 async def test_a_crash_while_reading_loses_no_reply() -> None:
@@ -77,7 +91,7 @@ async def test_a_crash_while_reading_loses_no_reply() -> None:
 
 async def test_a_reply_on_its_way_is_kept_when_its_asker_is_cancelled() -> None:
     async with serving(GOOD, delay_s=0.1) as server:
-        log, purse = MemoryLog(), CountingPurse()
+        log, purse = MemoryLog(), Purse()
         teacher = teach(server, log, purse, concurrency=1)
         asking = [asyncio.create_task(teacher.ask(prompt, Answer)) for prompt in ("first", "second")]
         while not server.bodies:
@@ -88,7 +102,7 @@ async def test_a_reply_on_its_way_is_kept_when_its_asker_is_cancelled() -> None:
         await teacher.aclose()
         assert len(server.bodies) == 1, "what was not yet sent is not sent"
     assert log.outcomes() == ["answered"]
-    assert purse.events == ["reserve", "settle"]
+    assert sorted(purse.events) == ["release", "reserve", "reserve", "settle"]
 
 
 @pytest.mark.parametrize(
@@ -115,24 +129,22 @@ async def test_what_the_provider_charged_beats_the_price_table(usage: Any, price
 
 
 async def test_a_reservation_is_made_at_the_price_of_the_endpoint_that_is_asked() -> None:
-    class Prices(CountingPurse):
-        def reserve(self, *asked: Any) -> Any:
-            prices.append(asked[-1])
-            return super().reserve(*asked)
-
-    prices: list[Price | None] = []
+    purse = Purse()
     async with serving(GOOD) as server:
         for price in (Price(1.0, 2.0), Price(3.0, 4.0), None):
-            teacher = teach(server, purse=Prices(), price=price)
+            teacher = teach(server, purse=purse, price=price, max_tokens=50)
             await teacher.ask("2+2?", Answer)
             await teacher.aclose()
-    assert prices == [Price(1.0, 2.0), Price(3.0, 4.0), None]
+    size = purse.reserved[0].prompt_tokens
+    assert size > len(json.dumps(server.bodies[0], separators=(",", ":"))) - 2
+    assert [worst.usd for worst in purse.reserved] == [(size + 100) / 1e6, (3 * size + 200) / 1e6, None]
+    assert {worst.tokens for worst in purse.reserved} == {size + 50}
 
 
 async def test_nothing_is_sent_when_the_budget_is_spent() -> None:
     async with serving(GOOD) as server:
         with pytest.raises(BudgetSpent):
-            await teach(server, purse=CountingPurse(cap=1025)).ask("2+2?", Answer)
+            await teach(server, purse=Purse(cap=1025)).ask("2+2?", Answer)
         assert not server.bodies
 
 
@@ -252,7 +264,7 @@ async def test_a_reply_that_stays_unreadable_is_said_to_be_so() -> None:
 
 async def test_an_endpoint_without_schemas_is_asked_in_words_from_then_on() -> None:
     async with serving((400, NO_SCHEMA), (422, NO_SCHEMA), GOOD) as server:
-        log, purse = MemoryLog(), CountingPurse()
+        log, purse = MemoryLog(), Purse()
         teacher = teach(server, log, purse)
         reply = await teacher.ask("2+2?", Answer)
         await teacher.ask("2+3?", Answer)
@@ -277,32 +289,53 @@ async def test_many_at_once_find_out_together_that_there_are_no_schemas() -> Non
 # Doctor and guard
 
 
-@pytest.mark.parametrize(("answers", "accepts"), [([GOOD], True), ([(400, NO_SCHEMA), GOOD], False)])
-async def test_a_probe_costs_one_token_and_stores_nothing(answers: list[Any], accepts: bool) -> None:
+@pytest.mark.parametrize(
+    ("answers", "mode"),
+    [
+        ([GOOD], "schema"),
+        ([(400, NO_SCHEMA), GOOD], "json"),
+        ([(400, NO_SCHEMA), (422, NO_SCHEMA), GOOD], "instruction"),
+    ],
+)
+async def test_a_probe_costs_one_token_and_finds_how_a_form_is_asked_for(answers: list[Any], mode: str) -> None:
     async with serving(*answers) as server:
-        log = MemoryLog()
-        teacher = teach(server, log)
-        found = await teacher.probe()
-        await teacher.aclose()
-    assert found.accepts_schema is accepts
+        line = line_to(server)
+        found = await probe(line)
+        await line.aclose()
+    assert found.mode == line.mode == mode
     assert found.latency_s > 0
-    assert not log.calls
     assert all(body["max_tokens"] == 1 for body in server.bodies)
 
 
+async def test_a_probe_tells_what_else_the_endpoint_can_do() -> None:
+    able = said({"answer": 4}, logprobs=[("4", -0.1)]), said({"answer": 4}, again=[{"answer": 4}]), (200, {"data": []})
+    async with serving(GOOD, *able) as server:
+        line = line_to(server)
+        found = await probe(line)
+        await line.aclose()
+    assert (found.logprobs, found.choices, found.batches) == (True, True, True)
+    assert (server.bodies[1]["top_logprobs"], server.bodies[2]["n"]) == (1, 2)
+    async with serving(GOOD, (400, {"error": "no logprobs"}), (400, {"error": "no n"}), (404, HTML)) as server:
+        line = line_to(server)
+        found = await probe(line)
+        await line.aclose()
+    assert (found.logprobs, found.choices, found.batches) == (False, False, False)
+
+
 async def test_a_probe_does_not_wait_for_better_times() -> None:
-    async with serving((503, {})) as server:
-        teacher = teach(server)
-        with pytest.raises(TeacherUnavailable):
-            await teacher.probe()
-        await teacher.aclose()
-        assert len(server.bodies) == 1
+    for answer in ((503, {}), (429, {}, {"retry-after": "60"}), (400, {"error": "no"})):
+        async with serving(answer) as server:
+            line = line_to(server)
+            with pytest.raises(TeacherUnavailable):
+                await probe(line)
+            await line.aclose()
+            assert len(server.bodies) == 1
 
 
 async def test_the_guard_names_the_test_that_forgot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher_module, "ALLOW_REQUESTS", False)
+    monkeypatch.setattr(wire, "ALLOW_REQUESTS", False)
     teacher = teach("https://api.example.com/v1")
-    for attempt in (teacher.ask("2+2?", Answer), teacher.probe()):
+    for attempt in (teacher.ask("2+2?", Answer), probe(line_to("https://api.example.com/v1"))):
         with pytest.raises(RuntimeError, match="test_the_guard_names_the_test_that_forgot"):
             await attempt
     async with serving(GOOD) as server:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agents.teacher import Endpoint
-from agents.troubles import retry_after
+from agents.endpoint import Endpoint
+from agents.troubles import retry_after, seconds_in
 from tests.agents.scripted import GOOD, HTML, KEY, QUICK, Answer, MemoryLog, serving, teach, unavailable
 
 
@@ -90,6 +90,23 @@ def test_a_wait_is_asked_for_in_seconds_or_as_a_date() -> None:
     assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None
+
+
+@pytest.mark.parametrize(
+    ("spelt", "seconds"),
+    [
+        ("1m30s", 90),
+        ("20ms", 0.02),
+        ("12", 12),
+        ("6m0s", 360),
+        ("1.5s", 1.5),
+        ("1h2m3s", 3723),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_rate_limit_says_when_it_ends(spelt: str, seconds: float | None) -> None:
+    assert seconds_in({"x-ratelimit-reset-requests": spelt}, "x-ratelimit-reset-requests") == seconds
 
 
 def test_the_key_is_not_shown() -> None:

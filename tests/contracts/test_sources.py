@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from agents.kinds import Material, Part, Source
-from storage.records import canonical_json
+from storage.keyed import canonical_json
 from tests.contracts.whole import named, of_kind
 
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 
-VERBS = ["demo", "run", "check", "recipes", "parts", "show", "export", "doctor", "try"]
+VERBS = ["demo", "run", "check", "recipes", "parts", "show", "export", "doctor", "prices", "try"]
 
 
 def orchestrator(*words: str | Path) -> Result:

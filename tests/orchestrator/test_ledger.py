@@ -1,15 +1,17 @@
-"""The ledger: what it sets aside, what it refuses, and that a call and its entry are kept together."""
+"""The ledger: what it sets aside, who waits for what, what it refuses, and that a call and its entry are kept together."""
 
+import asyncio
+import random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agents.teacher import BudgetSpent, Price
+from agents.endpoint import Price
+from agents.teacher import BudgetSpent, Reservation
+from orchestrator import journal as journal_module
 from orchestrator import ledger as ledger_module
 from orchestrator.clauses import Budget
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import RunLedger
 from storage.records import Call, CallOutcome, Run
 from storage.store import Spending, Store, StoreError
 
@@ -18,7 +20,9 @@ PRICE = Price(1.0, 2.0)
 
 
 class Blank:
-    """A store in which nothing was spent, or this much."""
+    """A store in which nothing was spent, or this much; it forgets what it is given."""
+
+    is_remote = False
 
     def __init__(self, calls: int = 0, tokens: int = 0, usd: float | None = 0.0) -> None:
         self._spent = Spending(calls, tokens, 0, usd, 0, 0.0)
@@ -26,9 +30,12 @@ class Blank:
     def spending(self, run: str) -> Spending:
         return self._spent
 
+    def add(self, *records: Any, readings: Any = None) -> int:
+        return len(records)
 
-def a_ledger(spent: Blank | None = None, **caps: Any) -> Ledger:
-    return Ledger(spent or Blank(), "run", Budget(**caps))  # type: ignore[arg-type]
+
+def a_ledger(spent: Blank | None = None, **caps: Any) -> RunLedger:
+    return RunLedger(spent or Blank(), "run", Budget(**caps))  # type: ignore[arg-type]
 
 
 def a_call(number: int = 0, **more: Any) -> Call:
@@ -36,93 +43,246 @@ def a_call(number: int = 0, **more: Any) -> Call:
     return Call.new(**{**facts, **more})
 
 
-def test_without_a_cap_nothing_is_refused() -> None:
+def worst(prompt: int = 1, completion: int = 0, price: Price | None = None) -> Reservation:
+    return Reservation("m", prompt, completion, price.of(prompt, completion) if price else None)
+
+
+async def reserved(ledger: RunLedger, *asked: Any) -> Reservation:
+    reservation = worst(*asked)
+    await ledger.reserve(reservation)
+    return reservation
+
+
+async def waiting(ledger: RunLedger, *asked: Any) -> "tuple[asyncio.Task[None], Reservation]":
+    """A task that reserves and has begun to wait."""
+    reservation = worst(*asked)
+    task = asyncio.create_task(ledger.reserve(reservation))
+    await asyncio.sleep(0)
+    assert not task.done()
+    return task, reservation
+
+
+async def test_without_a_cap_nothing_is_refused() -> None:
     ledger = a_ledger()
-    for number in range(100):
-        ledger.settle(ledger.reserve("m", 10**9, 10**9), a_call(number))
+    promised = [await reserved(ledger, 10**9, 10**9) for _ in range(100)]
+    await asyncio.gather(*(ledger.keep(a_call(n), each) for n, each in enumerate(promised)))
     assert ledger.spent == {"calls": 100, "tokens": 1500, "usd": 0.0}
 
 
-def test_what_is_promised_counts_as_spent() -> None:
-    ledger = a_ledger(calls=2)
-    first, _ = ledger.reserve("m", 1, 1), ledger.reserve("m", 1, 1)
-    with pytest.raises(BudgetSpent, match=r"the budget of 2 calls is spent \(0 used"):
-        ledger.reserve("m", 1, 1)
-    ledger.release(first)
-    ledger.reserve("m", 1, 1)
-
-
-def test_tokens_are_reserved_at_their_worst_and_settled_at_what_they_were() -> None:
+async def test_tokens_are_reserved_at_their_worst_and_settled_at_what_they_were() -> None:
     ledger = a_ledger(tokens=100)
-    reservation = ledger.reserve("m", 60, 40)
-    with pytest.raises(BudgetSpent, match=r"--set budget.tokens="):
-        ledger.reserve("m", 1, 0)
-    ledger.settle(reservation, a_call())
-    ledger.reserve("m", 60, 25)
+    reservation = await reserved(ledger, 60, 40)
+    task, _ = await waiting(ledger, 60, 25)
+    await ledger.keep(a_call(), reservation)
+    await task
+    with pytest.raises(BudgetSpent, match=r"the budget of 100 tokens is spent: 15 are used.*--max-tokens"):
+        await ledger.reserve(worst(86))
 
 
-def test_dollars_are_reserved_at_their_worst() -> None:
+async def test_dollars_are_reserved_at_their_worst() -> None:
     ledger = a_ledger(usd=0.01)
-    ledger.reserve("m", 2_000, 4_000, PRICE)
+    await reserved(ledger, 2_000, 4_000, PRICE)
+    task, _ = await waiting(ledger, 1, 0, PRICE)
+    task.cancel()
     with pytest.raises(BudgetSpent, match=r"the budget of 0.01 usd is spent"):
-        ledger.reserve("m", 1, 0, PRICE)
+        await a_ledger(usd=0.01).reserve(worst(2_001, 4_000, PRICE))
 
 
-def test_one_model_at_two_endpoints_has_two_prices() -> None:
+async def test_one_model_at_two_endpoints_has_two_prices() -> None:
     ledger = a_ledger(usd=0.01)
-    ledger.reserve("m", 10**9, 10**9, Price(0, 0))
-    ledger.reserve("m", 2_000, 4_000, PRICE)
-    with pytest.raises(BudgetSpent):
-        ledger.reserve("m", 1, 0, PRICE)
+    await reserved(ledger, 10**9, 10**9, Price(0, 0))
+    await reserved(ledger, 2_000, 4_000, PRICE)
+    await waiting(ledger, 1, 0, PRICE)
 
 
-def test_dollars_cannot_be_capped_without_a_price() -> None:
+async def test_dollars_cannot_be_capped_without_a_price() -> None:
     with pytest.raises(BudgetSpent, match=r"no price of 'm' is known"):
-        a_ledger(usd=5).reserve("m", 1, 1)
+        await a_ledger(usd=5).reserve(worst())
 
 
-def test_what_an_earlier_process_spent_counts() -> None:
-    with pytest.raises(BudgetSpent, match=r"\(7 used\)"):
-        a_ledger(Blank(calls=7), calls=7).reserve("m", 1, 1)
+async def test_what_an_earlier_process_spent_counts() -> None:
+    with pytest.raises(BudgetSpent, match="7 are used"):
+        await a_ledger(Blank(calls=7), calls=7).reserve(worst())
     with pytest.raises(BudgetSpent):
-        a_ledger(Blank(tokens=99), tokens=100).reserve("m", 1, 1)
+        await a_ledger(Blank(tokens=99), tokens=100).reserve(worst(2))
     with pytest.raises(BudgetSpent):
-        a_ledger(Blank(usd=1.0), usd=1.0).reserve("m", 1, 1, PRICE)
+        await a_ledger(Blank(usd=1.0), usd=1.0).reserve(worst(1, 1, PRICE))
 
 
-def test_a_cap_of_nothing_allows_nothing() -> None:
+async def test_a_cap_of_nothing_allows_nothing() -> None:
     for cap in ("calls", "tokens"):
         with pytest.raises(BudgetSpent):
-            a_ledger(**{cap: 0}).reserve("m", 1, 1)
+            await a_ledger(None, **{cap: 0}).reserve(worst())
 
 
-def test_minutes_are_counted_from_the_start_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_minutes_are_counted_from_the_start_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(ledger_module.time, "monotonic", lambda: now[0])
-    ledger = a_ledger(minutes=2)
+    ledger = a_ledger(minutes=2, calls=1)
     now[0] += 119
-    ledger.reserve("m", 1, 1)
+    first = await reserved(ledger)
+    task, _ = await waiting(ledger)
     now[0] += 2
     with pytest.raises(BudgetSpent, match="the 2 minutes of the budget are over"):
-        ledger.reserve("m", 1, 1)
+        await a_ledger_like(ledger).reserve(worst())
+    ledger.release(first)
+    with pytest.raises(BudgetSpent, match="the 2 minutes of the budget are over"):
+        await task
 
 
-@given(
-    cap=st.integers(0, 500),
-    asked=st.lists(st.tuples(st.integers(1, 90), st.floats(0, 1), st.sampled_from(["settle", "release", "keep"]))),
-)
-def test_no_order_of_calls_passes_the_cap(cap: int, asked: list[tuple[int, float, str]]) -> None:
-    ledger = a_ledger(tokens=cap)
-    for number, (bound, used, end) in enumerate(asked):
+def a_ledger_like(ledger: RunLedger) -> RunLedger:
+    """One that began when the other did."""
+    other = a_ledger(minutes=2)
+    other._deadline = ledger._deadline
+    return other
+
+
+# Who waits
+
+
+async def test_who_asked_first_is_admitted_first_when_calls_come_cheaper() -> None:
+    ledger, order = a_ledger(tokens=100), []
+    first = await reserved(ledger, 90)
+
+    async def reserve(tokens: int) -> None:
+        await ledger.reserve(worst(tokens))
+        order.append(tokens)
+
+    tasks = [asyncio.create_task(reserve(tokens)) for tokens in (50, 5, 20)]
+    await asyncio.sleep(0)
+    assert order == [], "the small ones fit, but it is not their turn"
+    await ledger.keep(a_call(), first)
+    await asyncio.gather(*tasks)
+    assert order == [50, 5, 20]
+
+
+async def test_who_waits_is_refused_when_calls_come_too_dear() -> None:
+    ledger = a_ledger(calls=2, tokens=100)
+    first = await reserved(ledger, 60)
+    dear, _ = await waiting(ledger, 90)
+    cheap, _ = await waiting(ledger, 1)
+    await ledger.keep(a_call(), first)
+    with pytest.raises(BudgetSpent, match=r"15 are used, and the next call may take 90"):
+        await dear
+    await cheap
+
+
+async def test_a_call_that_came_to_nothing_makes_room() -> None:
+    ledger = a_ledger(calls=1)
+    first = await reserved(ledger)
+    (second, reservation), (third, _) = await waiting(ledger), await waiting(ledger)
+    ledger.release(first)
+    await second
+    assert not third.done()
+    await ledger.keep(a_call(), reservation)
+    with pytest.raises(BudgetSpent):
+        await third
+
+
+async def test_nobody_waits_for_room_that_no_call_can_leave() -> None:
+    ledger = a_ledger(tokens=100)
+    await reserved(ledger, 50)
+    with pytest.raises(BudgetSpent, match="0 are used, and the next call may take 101"):
+        await ledger.reserve(worst(101))
+
+
+async def test_who_gives_up_waiting_leaves_the_queue_to_those_behind() -> None:
+    ledger = a_ledger(tokens=100)
+    await reserved(ledger, 50)
+    large, _ = await waiting(ledger, 90)
+    small, _ = await waiting(ledger, 40)
+    large.cancel()
+    async with asyncio.timeout(1):
+        await small
+
+
+async def test_who_gives_up_at_the_moment_of_admission_gives_the_room_back() -> None:
+    ledger = a_ledger(calls=1)
+    first = await reserved(ledger)
+    (second, _), (third, _) = await waiting(ledger), await waiting(ledger)
+    ledger.release(first)
+    second.cancel()
+    async with asyncio.timeout(1):
+        await third
+    assert second.cancelled()
+
+
+def test_no_order_of_calls_passes_a_cap_or_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty callers at once; some fail, some give up, and what a call takes is at most what was set aside."""
+    monkeypatch.setattr(journal_module, "GATHERING_S", 0)
+    ends = [asyncio.run(Crowd(random.Random(seed)).work()) for seed in range(100)]
+    assert 10 < sum(ends) < 90, "both ends are seen"
+
+
+class Crowd:
+    """Callers of one ledger with random caps; it counts for itself."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        choices = {"calls": dice.randint(0, 70), "tokens": dice.randint(0, 8_000), "usd": dice.random() * 0.015}
+        self.caps = {what: cap for what, cap in choices.items() if dice.random() < 0.6}
+        self.ledger = a_ledger(**self.caps)
+        self.spent = dict.fromkeys(choices, 0.0)
+        self.on_their_way: list[Reservation] = []
+
+    async def work(self) -> bool:
+        """Whether everyone was served."""
+        callers = [asyncio.create_task(self.call(number)) for number in range(50)]
+        leaving = self.dice.sample(callers, self.dice.choice([0, 0, 5]))
+        for caller in leaving:
+            asyncio.get_running_loop().call_later(self.dice.random() * 0.004, caller.cancel)
+        async with asyncio.timeout(20):
+            ends = await asyncio.gather(*callers, return_exceptions=True)
+        assert {type(end) for end in ends} <= {type(None), BudgetSpent, asyncio.CancelledError}
+        await self.ledger.aclose()
+        assert self.ledger.spent == pytest.approx(self.spent)
+        assert not self.ledger._promised
+        assert not self.ledger._waiting
+        return not any(isinstance(end, BudgetSpent) for end in ends)
+
+    async def call(self, number: int) -> None:
+        await asyncio.sleep(self.dice.random() * 0.002)
+        mine = worst(self.dice.randint(1, 100), self.dice.randint(0, 100), PRICE)
         try:
-            reservation = ledger.reserve("m", bound, 0)
+            await self.ledger.reserve(mine)
         except BudgetSpent:
-            continue
-        if end == "settle":
-            ledger.settle(reservation, a_call(number, prompt_tokens=int(bound * used), completion_tokens=0))
-        elif end == "release":
-            ledger.release(reservation)
-        assert ledger.spent["tokens"] <= cap
+            assert self.passes(mine), "refused without need"
+            raise
+        self.on_their_way.append(mine)
+        assert not self.passes(*self.on_their_way)
+        try:
+            await asyncio.sleep(self.dice.random() * 0.003)
+            if self.dice.random() < 0.1:
+                self.ledger.release(mine)
+                return
+        except asyncio.CancelledError:
+            self.ledger.release(mine)
+            raise
+        finally:
+            self.on_their_way.remove(mine)
+        await asyncio.shield(self.settle(number, mine))
+
+    async def settle(self, number: int, mine: Reservation) -> None:
+        share = self.dice.random()
+        prompt, completion = int(mine.prompt_tokens * share) or 1, int(mine.completion_tokens * share)
+        usd = PRICE.of(prompt, completion)
+        for what, more in (("calls", 1), ("tokens", prompt + completion), ("usd", usd)):
+            self.spent[what] += more
+        assert not self.passes()
+        call = a_call(number, prompt_tokens=prompt, completion_tokens=completion, usd=usd)
+        await self.ledger.keep(call, mine)
+
+    def passes(self, *worsts: Reservation) -> bool:
+        """Whether these worst cases beside what is spent would pass a cap."""
+        more = {
+            "calls": len(worsts),
+            "tokens": sum(each.tokens for each in worsts),
+            "usd": sum(each.usd or 0.0 for each in worsts),
+        }
+        return any(self.spent[what] + more[what] > cap + 1e-12 for what, cap in self.caps.items())
+
+
+# What is kept
 
 
 def a_run(store: Store) -> str:
@@ -131,16 +291,35 @@ def a_run(store: Store) -> str:
     return run.key
 
 
-def test_a_call_is_entered_under_the_round_and_stage_that_bought_it(store: Store) -> None:
+async def test_a_call_is_entered_under_the_round_and_stage_that_bought_it(store: Store) -> None:
     run = a_run(store)
-    ledger = Ledger(store, run, Budget())
+    ledger = RunLedger(store, run, Budget())
     with ledger.spending_on(2, "solve"):
-        ledger.keep(a_call(usd=0.5))
-    ledger.keep(a_call(1))
+        await ledger.keep(a_call(usd=0.5), await reserved(ledger))
+    await ledger.keep(a_call(1), await reserved(ledger))
     spent = store.spending_by_stage(run)
     assert {place: each.calls for place, each in spent.items()} == {(0, ""): 1, (2, "solve"): 1}
     assert spent[2, "solve"].usd == 0.5
-    assert ledger.call(a_call().key) is not None
+    assert await ledger.find(a_call().key) is not None
+    assert await ledger.find(a_call(2).key) is None
+    await ledger.aclose()
+
+
+async def test_stages_beside_each_other_enter_their_own(store: Store) -> None:
+    run = a_run(store)
+    ledger = RunLedger(store, run, Budget())
+
+    async def buy(number: int) -> None:
+        with ledger.spending_on(1, f"step {number % 2}"):
+            mine = await reserved(ledger)
+            await asyncio.sleep(0)
+            await ledger.keep(a_call(number), mine)
+
+    await asyncio.gather(*(buy(number) for number in range(10)))
+    assert {place: each.calls for place, each in store.spending_by_stage(run).items()} == {
+        (1, "step 0"): 5,
+        (1, "step 1"): 5,
+    }
 
 
 UNREPORTED = {"prompt_tokens": 0, "completion_tokens": 0, "usd": None}
@@ -155,41 +334,44 @@ UNREPORTED = {"prompt_tokens": 0, "completion_tokens": 0, "usd": None}
         ({"calls": 9}, None, 0, None),
     ],
 )
-def test_a_call_without_usage_is_charged_at_its_worst(
+async def test_a_call_without_usage_is_charged_at_its_worst(
     store: Store, caps: dict[str, Any], price: Price | None, tokens: int, usd: float | None
 ) -> None:
-    ledger = Ledger(store, a_run(store), Budget(**caps))
-    reservation = ledger.reserve("m", 100, 200, price)
-    ledger.keep(a_call(**UNREPORTED))
-    ledger.settle(reservation, a_call(**UNREPORTED))
+    ledger = RunLedger(store, a_run(store), Budget(**caps))
+    await ledger.keep(a_call(**UNREPORTED), await reserved(ledger, 100, 200, price))
     assert ledger.spent == {"calls": 1, "tokens": tokens, "usd": usd or 0.0}
-    assert Ledger(store, a_run(store), Budget(**caps)).spent == ledger.spent, "a resumed run agrees"
+    assert RunLedger(store, a_run(store), Budget(**caps)).spent == ledger.spent, "a resumed run agrees"
     assert store.spending(a_run(store)).usd == usd
     call = store.call(a_call().key)
     assert call
     assert (call.prompt_tokens, call.completion_tokens, call.usd) == (0, 0, None)
 
 
-def test_what_was_reported_is_charged_and_only_the_rest_is_at_its_worst() -> None:
+async def test_what_was_reported_is_charged_and_only_the_rest_is_at_its_worst() -> None:
     ledger = a_ledger(usd=5)
-    ledger.settle(ledger.reserve("m", 100, 200, PRICE), a_call(usd=0.25))
-    ledger.settle(ledger.reserve("m", 100, 200, PRICE), a_call(**{**UNREPORTED, "usd": 0.5}))
+    await ledger.keep(a_call(usd=0.25), await reserved(ledger, 100, 200, PRICE))
+    await ledger.keep(a_call(1, **{**UNREPORTED, "usd": 0.5}), await reserved(ledger, 100, 200, PRICE))
     assert ledger.spent == {"calls": 2, "tokens": 15 + 300, "usd": 0.75}
 
 
-def test_a_call_and_its_entry_are_kept_together_or_not_at_all(store: Store) -> None:
+async def test_a_call_and_its_entry_are_kept_together_or_not_at_all(store: Store) -> None:
     run = a_run(store)
+    ledger = RunLedger(store, run, Budget(calls=1))
     broken = a_call()
     broken.request = {"n": "changed afterwards"}
+    mine = await reserved(ledger)
     with pytest.raises(StoreError):
-        Ledger(store, run, Budget()).keep(broken)
-    assert store.spending(run).calls == 0
+        await ledger.keep(broken, mine)
+    assert (store.spending(run).calls, ledger.spent["calls"]) == (0, 0)
+    ledger.release(mine)
+    await ledger.reserve(worst())
 
 
-def test_a_reading_is_noted_on_the_call(store: Store) -> None:
-    ledger = Ledger(store, a_run(store), Budget())
-    ledger.keep(a_call())
+async def test_a_reading_is_noted_on_the_call(store: Store) -> None:
+    ledger = RunLedger(store, a_run(store), Budget())
+    await ledger.keep(a_call(), await reserved(ledger))
     ledger.read_as(a_call().key, CallOutcome.UNREADABLE, "no JSON")
+    await ledger.flush()
     call = store.call(a_call().key)
     assert call
     assert (call.outcome, call.reason) == (CallOutcome.UNREADABLE, "no JSON")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.teacher import OpenPurse, Price
+from agents.endpoint import Price
 from orchestrator.cycle import open_work
 from orchestrator.machine import EMBEDDED, Machine, MachineError, ModelEntry, _endpoint, load_machine, teachers_for
 from orchestrator.recipe import load_recipe
@@ -20,7 +20,7 @@ def machine_file(folder: Path, text: str | bytes) -> Path:
 
 
 async def opened(machine: Machine, *roles: str) -> dict[str, Any]:
-    async with teachers_for(list(roles), machine, Memory(), OpenPurse()) as teachers:
+    async with teachers_for(list(roles), machine, Memory()) as teachers:
         return dict(teachers)
 
 

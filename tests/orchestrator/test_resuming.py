@@ -84,10 +84,10 @@ async def test_a_run_that_dies_at_every_commit_does_the_same_work(
     store_add, commits = store.add, _Commits()
     loop.tampering = lambda role, reply: commits.living(reply)
 
-    def add(*records: Any) -> int:
+    def add(*records: Any, **noted: Any) -> int:
         new = any(not store.by_key(type(r), [r.key]) for r in records if not isinstance(r, DatasetRow))
         commits.before(records, new)
-        added = store_add(*records)
+        added = store_add(*records, **noted)
         commits.after(records, new)
         return added
 
@@ -206,7 +206,7 @@ async def test_a_run_never_passes_its_calls_and_goes_on_with_more(
 ) -> None:
     loop.concurrency = concurrency
     for cap in (0, 10, 33, 60):
-        with pytest.raises(BudgetSpent, match=r"budget of \d+ calls is spent.*--set budget.calls="):
+        with pytest.raises(BudgetSpent, match=r"budget of \d+ calls is spent.*--max-calls"):
             await loop.teach(loop.recipe(f"budget.calls={cap}"), store)
         (run,) = store.runs()
         assert store.spending(run.key).calls <= cap

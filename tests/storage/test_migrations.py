@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Boolean, Column, Connection, DateTime, Float, Integ
 from sqlmodel import SQLModel
 
 from storage.engine import address, make_engine
+from storage.keyed import utc_now
 from storage.migrations import (
     VERSION_TABLE,
     bring_up_to_date,
@@ -21,7 +22,6 @@ from storage.migrations import (
     render_item,
     revisions,
 )
-from storage.records import utc_now
 from storage.store import StoreError, open_store
 from tests.storage.lessons import RUN, one_of_each
 

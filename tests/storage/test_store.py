@@ -12,17 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from storage.keyed import canonical_json
 from storage.lineage import PAGE
-from storage.records import (
-    CallOutcome,
-    Draft,
-    Failure,
-    Outcome,
-    Plan,
-    Record,
-    Verdict,
-    canonical_json,
-)
+from storage.records import CallOutcome, Draft, Failure, Outcome, Plan, Record, Verdict
 from storage.store import Spending, StepYield, Store, StoreError, open_store
 from tests.storage.lessons import (
     RUN,
@@ -166,12 +158,20 @@ def test_how_a_call_was_read_is_settled_later(store: Store) -> None:
     call = a_call()
     store.add(call)
     assert store.call(call.key).outcome is CallOutcome.ANSWERED
-    store.settle_reading(call.key, CallOutcome.UNREADABLE, "no JSON")
+    store.add(readings={call.key: (CallOutcome.UNREADABLE, "no JSON")})
     assert store.call(call.key).outcome is CallOutcome.UNREADABLE
     assert store.call(call.key).reason == "no JSON"
     assert store.call("call:none") is None
-    with pytest.raises(StoreError, match="no call has the key"):
-        store.settle_reading("call:none", CallOutcome.READ, "")
+    with pytest.raises(StoreError, match="1 of 2 calls that were read are not stored"):
+        store.add(a_run(), readings={"call:none": (CallOutcome.READ, ""), call.key: (CallOutcome.READ, "")})
+    assert store.runs() == []
+    assert store.call(call.key).outcome is CallOutcome.UNREADABLE
+
+
+def test_a_call_is_added_and_read_in_one_transaction(store: Store) -> None:
+    calls = [a_call(number) for number in range(3)]
+    assert store.add(*calls, readings={call.key: (CallOutcome.READ, "") for call in calls}) == 3
+    assert {store.call(call.key).outcome for call in calls} == {CallOutcome.READ}
 
 
 def test_seeds_and_drafts_are_chosen_by_stream_step_and_round(store: Store) -> None:

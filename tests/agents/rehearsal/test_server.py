@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
+from math import exp
 from pathlib import Path
 
 import httpx
@@ -18,8 +19,9 @@ from openai import OpenAI
 
 from agents.prompts import tagged
 from agents.rehearsal import recorded
-from agents.rehearsal.server import FAULTS_IN_A_ROW, Manners, cut
+from agents.rehearsal.server import FAULTS_IN_A_ROW, Manners
 from agents.rehearsal.serving import PACKAGES, serve
+from agents.rehearsal.wording import TOKEN, cut
 from agents.rehearsal.world import items
 
 KEY = "loopback"
@@ -108,6 +110,52 @@ def test_a_reply_is_cut_at_its_length(calm: str) -> None:
     assert reply.usage is not None
     assert reply.usage.completion_tokens == 3
     assert cut("one two", 2) == ("one two", "stop")
+
+
+def test_a_reply_ends_before_a_stop(calm: str) -> None:
+    whole = ask(client(calm), QUESTIONS[0]).choices[0].message.content or ""
+    for stop in ('"answer"', ["nowhere", '"answer"', "}"]):
+        choice = ask(client(calm), QUESTIONS[0], stop=stop).choices[0]
+        assert (choice.message.content, choice.finish_reason) == (whole.partition('"answer"')[0], "stop")
+    assert ask(client(calm), QUESTIONS[0], stop="nowhere").choices[0].message.content == whole
+    assert cut("one two three", 1, ["three"]) == ("one", "length")
+    with pytest.raises(openai.BadRequestError, match="stop"):
+        ask(client(calm), QUESTIONS[0], stop=list("abcde"))
+
+
+def test_log_probabilities(calm: str) -> None:
+    plain = ask(client(calm), QUESTIONS[0])
+    reply = ask(client(calm), QUESTIONS[0], logprobs=True, top_logprobs=20)
+    assert plain.choices[0].logprobs is None
+    assert reply.choices[0].message == plain.choices[0].message
+    assert reply.choices[0].logprobs is not None
+    tokens = reply.choices[0].logprobs.content or []
+    assert "".join(token.token for token in tokens) == reply.choices[0].message.content
+    for token in tokens:
+        odds = [exp(other.logprob) for other in token.top_logprobs]
+        assert len({other.token for other in token.top_logprobs}) == 20
+        assert token.top_logprobs[0].model_dump() == token.model_dump(exclude={"top_logprobs"})
+        assert odds == sorted(odds, reverse=True)
+        assert sum(odds) <= 1
+        assert bytes(token.bytes or []).decode() == token.token
+    assert len({token.logprob for token in tokens}) > len(tokens) / 2
+    assert ask(client(calm), QUESTIONS[0], logprobs=True, top_logprobs=20) == reply
+
+
+def test_log_probabilities_without_alternatives(calm: str) -> None:
+    odds = ask(client(calm), QUESTIONS[0], logprobs=True).choices[0].logprobs
+    assert odds is not None
+    assert [token.top_logprobs for token in odds.content or []] == [[]] * len(odds.content or [])
+    refused = ask(client(calm), QUESTIONS[0], "rehearsal-teacher?refusal_rate=1", logprobs=True).choices[0]
+    assert refused.logprobs is not None
+    assert "".join(token.token for token in refused.logprobs.refusal or []) == refused.message.refusal
+    with pytest.raises(openai.BadRequestError, match="only allowed when"):
+        ask(client(calm), QUESTIONS[0], top_logprobs=3)
+
+
+@pytest.mark.parametrize("text", ["", " ", "one", " one,  two\n\n", "\ud800é 漢字 🙂\t\t."])
+def test_the_tokens_of_a_text_make_the_text(text: str) -> None:
+    assert "".join(TOKEN.findall(text)) == text
 
 
 def test_a_wrong_key(calm: str) -> None:
