@@ -1,8 +1,8 @@
 """An endpoint of fixed latency for benches: it answers every chat completion with the same 120 tokens, and can fail.
 
 `python bench/endpoint.py --latency 0.1` prints its URL. GET /counts tells how many requests it has answered, how many of
-them it had answered before, how many it failed, and the seconds from the first request to the last answer. It is a bare
-protocol on uvloop, so that it is not what is measured.
+them it had answered before, how many it failed, and when (monotonic clock) the first came and the last was answered;
+GET /answers tells how often each body was answered. It is a bare protocol on uvloop, so that it is not what is measured.
 """
 
 import argparse
@@ -58,7 +58,8 @@ class Connection(asyncio.Protocol):
                 return
             body, self.received = self.received[end + 4 : end + 4 + length], self.received[end + 4 + length :]
             if head.startswith(b"get"):
-                self.transport.write(http(200, orjson.dumps(self.endpoint.counts())))
+                told = self.endpoint.answers() if head.startswith(b"get /answers") else self.endpoint.counts()
+                self.transport.write(http(200, orjson.dumps(told)))
             else:
                 self.endpoint.take(self.transport, body)
 
@@ -78,8 +79,13 @@ class Endpoint:
             "answered": answered,
             "repeats": answered - len(self.answered),
             "failed": self.failed,
-            "window_s": self.last - self.first,
+            "first": self.first,
+            "last": self.last,
         }
+
+    def answers(self) -> dict[str, int]:
+        """How often each body was answered, by its digest."""
+        return {key.hex(): times for key, times in self.answered.items()}
 
     def take(self, transport: asyncio.Transport, body: bytes) -> None:
         self.requests += 1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 BEGAN = time.monotonic()
+"""When this process began, but for the start of Python itself."""
 Ask = Callable[[int], Awaitable[Any]]
 RECIPE = {
     "name": "bench",
@@ -74,9 +75,8 @@ async def by_aiohttp(url: str, rows: int, at_once: int) -> float:
             ) as found:
                 return await found.json()
 
-        began = time.monotonic()
         await drive(rows, at_once, ask)
-        return time.monotonic() - began
+        return time.monotonic()
 
 
 async def by_sdk(url: str, rows: int, at_once: int, *, aiohttp: bool = False) -> float:
@@ -91,9 +91,8 @@ async def by_sdk(url: str, rows: int, at_once: int, *, aiohttp: bool = False) ->
         async def ask(number: int) -> Any:
             return await client.chat.completions.create(**{**template, "seed": number})
 
-        began = time.monotonic()
         await drive(rows, at_once, ask)
-        return time.monotonic() - began
+        return time.monotonic()
 
 
 async def by_sdk_and_aiohttp(url: str, rows: int, at_once: int) -> float:
@@ -123,9 +122,8 @@ async def by_orchestrator(url: str, rows: int, at_once: int, *, home: Path) -> f
         async with cycle.open_work(validate_recipe(recipe, "bench"), machine, store, home) as work:
             plan = planning.current_plan(work)
             await cycle.gather(work, plan)
-            began = time.monotonic()
             await cycle.produce(work, plan, work.recipe.lessons[0], cycle.run_directly)
-            return time.monotonic() - began
+            return time.monotonic()
 
 
 def write_questions(path: Path, rows: int) -> None:
@@ -148,18 +146,14 @@ def main() -> None:
     side: Any = SIDES[told.side]
     with tempfile.TemporaryDirectory() as folder:
         more = {"home": told.home or Path(folder)} if told.side == "orchestrator" else {}
-        run = asyncio.run
-        if told.side == "orchestrator":
-            import uvloop
-
-            run = uvloop.run
-        seconds = run(side(told.url, told.rows, told.at_once, **more))
-        used = resource.getrusage(resource.RUSAGE_SELF)
+        ended = asyncio.run(side(told.url, told.rows, told.at_once, **more))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     result = {
-        "rows_per_s": told.rows / seconds,
+        "ended": ended,
         "whole_s": time.monotonic() - BEGAN,
-        "cpu_s": used.ru_utime + used.ru_stime,
-        "peak_mb": used.ru_maxrss / 1024,
+        "cpu_s": sum(one.ru_utime + one.ru_stime for one in used),
+        "peak_mb": used[0].ru_maxrss / 1024,
+        "peak_carrier_mb": used[1].ru_maxrss / 1024,
     }
     print(json.dumps(result))
 

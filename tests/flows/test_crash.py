@@ -30,7 +30,7 @@ def command(home: Path, machine: Path) -> list[str]:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    with serve("--latency", "0.02", "--rate-limit-rate", "0.05", "--server-error-rate", "0.02") as url:
+    with serve("--latency", "0.08", "--rate-limit-rate", "0.05", "--server-error-rate", "0.02") as url:
         path = tmp_path / "machine.yaml"
         path.write_text(json.dumps({"default": {"endpoint": url, "concurrency": AT_ONCE}}))
         yield path, url
@@ -66,7 +66,7 @@ def test_a_run_killed_in_every_stage_ends_as_if_undisturbed(tmp_path: Path, mach
     chance = random.Random(os.environ.get("CRASH_SEED", "7"))
     kills = 0
     for moment in MOMENTS:
-        kills += not run_until(command(tmp_path / "killed", path), moment, chance.uniform(0, 0.4))
+        kills += not run_until(command(tmp_path / "killed", path), moment, chance.uniform(0, 0.3))
     assert kills >= len(MOMENTS) - 2
     assert run_until(command(tmp_path / "killed", path), None, 0)
 
@@ -78,8 +78,9 @@ def test_a_run_killed_in_every_stage_ends_as_if_undisturbed(tmp_path: Path, mach
         assert one.fingerprint(run) == other.fingerprint(run)
         assert one.spending(run).calls == other.spending(run).calls
         assert other.verify() == []
-    # the calm run and the killed one asked the same server the same things: one more repeat is one call in flight
-    assert counts(url)["answered"] - 2 * calm <= kills * AT_ONCE
+    # the calm run and the killed one asked the same server the same things: one more repeat is one call in flight, or
+    # one that had arrived a moment before and waited to be committed with others
+    assert counts(url)["answered"] - 2 * calm <= kills * 2 * AT_ONCE
 
 
 def test_a_finished_run_started_again_does_nothing(tmp_path: Path, machine: tuple[Path, str]) -> None:
