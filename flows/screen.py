@@ -42,11 +42,15 @@ class Screen:
         if not line:
             return
         self._now = line
-        if lasting:  # as text, never as markup: what teachers and users write may look like it
-            when = f"{time.monotonic() - self._began:6.1f}s"
-            self._console.print(Text.assemble((when, "dim"), " ", line), soft_wrap=True)
+        if lasting:
+            self._say(line)
         if self._live:
             self._live.update(self._block())
+
+    def _say(self, line: str) -> None:
+        """As text, never as markup: what teachers and users write may look like it."""
+        when = f"{time.monotonic() - self._began:6.1f}s"
+        self._console.print(Text.assemble((when, "dim"), " ", line), soft_wrap=True)
 
     def _said(self, event: str, facts: dict[str, Any]) -> tuple[str, bool]:
         """(line, whether it stays on the screen)."""
@@ -83,6 +87,8 @@ class Screen:
             step[name] += facts[name]
             self._yield[name] += facts[name]
         counts = ", ".join(f"{count:,} {name}" for name, count in step.items() if count) or "nothing"
+        for cause, count in facts["unanswered"].items():
+            self._say(f"  {facts['step']}: {count:,} got no answer, and will be asked again by a later run: {cause}")
         left = self._left(f"{facts['round']} {facts['step']}", facts["batch"], facts["of"])
         return f"  {facts['step']}: {counts}" + ("" if done else f" ({facts['batch']}/{facts['of']}{left})"), done
 

@@ -79,7 +79,9 @@ def print_outlook(outlook: Outlook, pilot: bool, out: Console) -> None:
     if outlook.most_usd is not None:
         out.print(f"the budget stops the run before it passes ${outlook.most_usd:g}")
     unknown = sorted({stage.step for stage in outlook.stages if not stage.known})
-    out.print(Text(f"\nfrom {outlook.basis}; in brackets what nine runs of ten stay within"), soft_wrap=True)
+    rounds = max(stage.round for stage in outlook.stages)
+    every = f", if all {rounds} rounds are needed" if rounds > 1 else ""
+    out.print(Text(f"\nfrom {outlook.basis}{every}; in brackets what nine runs of ten stay within"), soft_wrap=True)
     if unknown:
         hint = "" if pilot else "; `--pilot 20` asks for a few seeds first, and the run will not pay for them again"
         out.print(Text(f"nothing is known yet of {', '.join(unknown)}{hint}"), soft_wrap=True)

@@ -173,11 +173,11 @@ class _Draw:
         return _Tally(**{**sums, "accepted": self._lessons})
 
     def _later(self, first: Mapping[str, float], probed: set[str]) -> dict[str, float]:
-        """How a later round begins: feedback asks for so much at most, and for less when little failed."""
+        """How a later round begins. Feedback asks for so many failures at most; how many there will be, nobody knows."""
         new, failures = self._recipe.feedback.most(int(sum(first.get(name, 0.0) for name in probed)))
         share = {name: first[name] for name in probed if name in first}
         total = sum(share.values()) or 1.0
-        return {name: new * count / total for name, count in share.items()} | {FAILURES: float(failures)}
+        return {name: new * count / total for name, count in share.items()} | {FAILURES: self._chance.random() * failures}
 
     def _read(self) -> set[str]:
         return {name for spec in self._recipe.datasets.values() for name in spec.sources}

@@ -5,9 +5,9 @@ A stage asks the store what is already done and does the rest, so a retry, a cra
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -46,8 +46,8 @@ class Yield:
     accepted: int = 0
     rejected: int = 0
     unreadable: int = 0
-    unanswered: int = 0
-    """Requests that got no answer: nothing came of them, and a later run asks again."""
+    unanswered: Mapping[str, int] = field(default_factory=dict)
+    """Requests that got no answer, by cause: nothing came of them, and a later run asks again."""
 
 
 def gather(work: Work, plan: Plan) -> int:
@@ -107,9 +107,12 @@ async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[
         _split_verdict(work, step, draft) for draft in drafts if step.generate.opens and draft.split_key in work.guarded
     ]
     work.store.add(*drafts, *leaks)
-    failed = Counter(type(writings) for writings in written)
-    unread, lost = sum(failed[kind] for kind in failed if issubclass(kind, UnreadableReply)), failed[Unanswered]
-    return Yield(written=len(drafts), rejected=len(leaks), unreadable=unread, unanswered=lost)
+    unread = sum(isinstance(writings, UnreadableReply) for writings in written)
+    return Yield(written=len(drafts), rejected=len(leaks), unreadable=unread, unanswered=_causes(written))
+
+
+def _causes(results: Sequence[Any]) -> Counter[str]:
+    return Counter(str(result) for result in results if isinstance(result, Unanswered))
 
 
 async def _write(
@@ -191,8 +194,8 @@ async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
     return _commit(work, step, drafts, judgements)
 
 
-async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | None:
-    """None if no answer came: the draft stays unjudged, and a later run asks again."""
+async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | Unanswered:
+    """If no answer came, the draft stays unjudged, and a later run asks again."""
     judge: Critic | Verifier = step.judge
     with _explained(step, draft):
         if isinstance(judge, Verifier):
@@ -201,8 +204,8 @@ async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | None:
             return await judge.judge(draft, _teacher(work, step.role or ""))
         except UnreadableReply as error:
             return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
-        except Unanswered:
-            return None
+        except Unanswered as error:
+            return error
 
 
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
@@ -213,9 +216,12 @@ def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yi
     return _commit(work, step, drafts, judgements)
 
 
-def _commit(work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement | None]) -> Yield:
+def _commit(
+    work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement | Unanswered]
+) -> Yield:
     judge = component_of(step).signature
-    judged = [(draft, judgement) for draft, judgement in zip(drafts, judgements, strict=True) if judgement]
+    pairs = zip(drafts, judgements, strict=True)
+    judged = [(draft, judgement) for draft, judgement in pairs if isinstance(judgement, Judgement)]
     work.store.add(
         *(
             Verdict.new(run=work.run.key, draft=draft.key, step=step.step, judge=judge, **_as_fields(judgement))
@@ -223,8 +229,8 @@ def _commit(work: Work, step: Judge | Select, drafts: Sequence[Draft], judgement
         )
     )
     count = Counter(judgement.outcome for _, judgement in judged)
-    lost = len(judgements) - len(judged)
-    return Yield(0, count[Outcome.ACCEPTED], count[Outcome.REJECTED], count[Outcome.UNREADABLE], lost)
+    outcomes = count[Outcome.ACCEPTED], count[Outcome.REJECTED], count[Outcome.UNREADABLE]
+    return Yield(0, *outcomes, _causes(judgements))
 
 
 def _as_fields(judgement: Judgement) -> dict[str, Any]:

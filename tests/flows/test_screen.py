@@ -32,8 +32,11 @@ def test_a_step_says_how_long_it_will_go_on() -> None:
     out = io.StringIO()
     with Screen(Console(file=out, force_terminal=True, width=120)) as screen:
         facts = {"round": 1, "step": "solve", "of": 3, "written": 5, "accepted": 0, "rejected": 0, "unreadable": 1}
+        facts["unanswered"] = {"no usable answer after all retries": 2}
         screen.tell("batch", {**facts, "batch": 1})
         screen.tell("batch", {**facts, "batch": 2})
         assert "left" in screen._now
         screen.tell("batch", {**facts, "batch": 3})
     assert "solve: 15 written, 3 unreadable" in out.getvalue()
+    assert out.getvalue().count("solve: 2 got no answer") == 3
+    assert "no usable answer after all retries" in out.getvalue()
