@@ -6,16 +6,17 @@ it waits for what is on its way, fetches what has come, and sends only what nobo
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from typing import Protocol
 
-from agents.batch_api import ENDS, BatchApi, Remote, Result, file_of
+from agents.batch_api import ENDS, BatchApi, Remote, file_of
+from agents.batch_records import GONE, Asked, BatchLog, End, Rhythm, Sent
 from agents.endpoint import Endpoint
-from agents.line import Completion, FormNotSupported, Line, Passage
+from agents.flights import Flights
+from agents.line import ASKS_FOR_FORM, Completion, FormNotSupported, Line, Passage
 from agents.patience import PATIENT, Patience
+from agents.procs import here, is_dead
 from agents.troubles import TeacherUnavailable, Trouble, explain
 from storage.keyed import utc_now
 from storage.records import Batch, BatchState
@@ -25,98 +26,29 @@ MOST_BYTES = 150_000_000
 """Of one batch; OpenAI takes 200 MB, others less."""
 TRANSFER_S = 300.0
 """How long a file may be on its way, at least."""
-NEVER_SUBMITTED, GONE = "never submitted", "gone"
+NEVER_SUBMITTED = "never submitted"
+HASTE = 0.9
+"""The share of the time to submit a batch after which its process gives up, before another takes it for dead."""
+LIFE = timedelta(hours=26)
+"""After so long a batch has ended: it has a day, and clocks differ."""
+SUBMITTING: set[str] = set()
+"""The batches that this process is submitting."""
 
 logger = logging.getLogger(__name__)
 
 
-class BatchLog(Protocol):
-    """The batches of every process that uses the same store."""
-
-    async def intend(self, endpoint: str, requests: Sequence[str]) -> Batch:
-        """A new batch, committed before it is returned."""
-        ...
-
-    async def settle(self, key: str, state: BatchState, remote: str, note: str = "") -> None:
-        """Note how far a batch has come."""
-        ...
-
-    async def open(self, endpoint: str) -> Sequence[Batch]:
-        """The batches that the provider may still have replies of, the oldest first."""
-        ...
-
-    async def stored(self, requests: Collection[str]) -> set[str]:
-        """Those of these keys whose calls are stored."""
-        ...
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    gather_s: float = 1.0
-    """A batch leaves once so long no request has come."""
-    first_look_s: float = 1.0
-    longest_look_s: float = 60.0
-    """How long is waited before a batch is looked at again; it grows from the first to the longest."""
-
-
-@dataclass(eq=False)
-class Asked:
-    """A request, and who waits for its reply."""
-
-    key: str
-    content: bytes
-    passage: Passage
-    reply: "asyncio.Future[Completion]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    failures: int = 0
-    sending: ExitStack = field(default_factory=ExitStack)
-    _has_left: bool = False
-
-    def leave(self) -> None:
-        """From now on the request is in a batch, whatever becomes of who asked for it."""
-        if not self._has_left:
-            self.sending.enter_context(self.passage.sending())
-            self._has_left = True
-
-    def fail(self, error: BaseException) -> None:
-        if not self.reply.done():
-            self.reply.set_exception(error)
-
-
-@dataclass(eq=False)
-class End:
-    """What a batch came to."""
-
-    status: str
-    results: dict[str, Result] = field(default_factory=dict)
-    """Those that nobody has asked for yet."""
-    refusal: Exception | None = None
-    """Why nobody asks again by itself for what was not answered."""
-    seconds: float = 0.0
-    answered: set[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.answered = {key for key, result in self.results.items() if not isinstance(result, Trouble)}
-
-
-@dataclass(eq=False)
-class Sent:
-    """A batch on its way, given to the provider by this process or by one before."""
-
-    asked: dict[str, Asked] = field(default_factory=dict)
-    record: Batch | None = None
-    """None until it is written down."""
-    remote: str = ""
-    was_seen: bool = False
-    """Whether it was seen on its way. If not, an earlier process has told of its failures, and they are asked again."""
-    end: End | None = None
-    task: "asyncio.Task[None] | None" = None
-
-
 class BatchLine(Line):
     def __init__(
-        self, endpoint: Endpoint, log: BatchLog, *, patience: Patience = PATIENT, rhythm: Rhythm | None = None
+        self,
+        endpoint: Endpoint,
+        log: BatchLog,
+        *,
+        patience: Patience = PATIENT,
+        rhythm: Rhythm | None = None,
+        flights: Flights | None = None,
     ) -> None:
-        super().__init__(replace(endpoint, timeout_s=max(endpoint.timeout_s, TRANSFER_S)), patience=patience)
+        endpoint = replace(endpoint, timeout_s=max(endpoint.timeout_s, TRANSFER_S))
+        super().__init__(endpoint, patience=patience, flights=flights)
         self._log = log
         self._api = BatchApi(self.wire, patience)
         self._rhythm = rhythm or Rhythm()
@@ -256,35 +188,78 @@ class BatchLine(Line):
 
     async def _submit(self, sent: Sent) -> Batch:
         asked = list(sent.asked.values())
-        sent.record = await self._log.intend(self.endpoint.base_url, [one.key for one in asked])
-        content = await asyncio.to_thread(file_of, [(one.key, one.content) for one in asked])
-        sent.remote = (await self._api.submit(sent.record.key, content)).id
+        record = sent.record = await self._log.intend(self.endpoint.base_url, [one.key for one in asked])
+        most_s = HASTE * self._rhythm.submit_s
+        SUBMITTING.add(record.key)
+        try:
+            async with asyncio.timeout(most_s):
+                content = await asyncio.to_thread(file_of, [(one.key, one.content) for one in asked])
+                sent.remote = (await self._api.submit(record.key, content)).id
+        except TimeoutError:
+            raise Trouble(None, f"a batch could not be submitted within {most_s:g} s") from None
+        finally:
+            SUBMITTING.discard(record.key)
         sent.was_seen = True
-        await self._log.settle(sent.record.key, BatchState.SUBMITTED, sent.remote)
+        await self._log.settle(record.key, BatchState.SUBMITTED, sent.remote)
         logger.info("batch %s of %d requests is submitted", sent.remote, len(asked))
-        return sent.record
+        return record
 
     async def _adopt(self, sent: Sent, record: Batch) -> None:
-        """Whoever wrote the batch down did not come to say that it was submitted; the provider knows whether it was."""
-        if found := await self._api.find(record.key, record.created_at):
-            sent.remote = found.id
-            await self._log.settle(record.key, BatchState.SUBMITTED, found.id)
+        """Whoever wrote the batch down has not said that it is submitted; the provider knows whether it was."""
+        pause = self._rhythm.first_look_s
+        while True:
+            given_up = self._is_given_up(record)  # asked first: it may be submitted while the provider tells
+            if found := await self._api.find(record.key, record.created_at):
+                sent.remote = found.id
+                await self._log.settle(record.key, BatchState.SUBMITTED, found.id)
+                return
+            if given_up:
+                return
+            logger.info("waiting for a batch of %d requests that %s submits", len(record.requests), record.note)
+            await asyncio.sleep(pause)
+            pause = min(self._rhythm.longest_look_s, pause * 1.5)
+
+    def _is_given_up(self, record: Batch) -> bool:
+        """Whether nobody is submitting it any more."""
+        if record.note == here():
+            return record.key not in SUBMITTING
+        return is_dead(record.note) or (utc_now() - record.created_at).total_seconds() > self._rhythm.submit_s
 
     async def _followed(self, sent: Sent, record: Batch) -> End:
         pause = self._rhythm.first_look_s
+        while (remote := await self._look(sent, record)) and remote.status not in ENDS:
+            await asyncio.sleep(pause)
+            pause, sent.was_seen = min(self._rhythm.longest_look_s, pause * 1.5), True
+        if remote is None:
+            return End(GONE)
+        results = await self._api.results(remote)
+        end = End(remote.status, {key: results[key] for key in record.requests if key in results})
+        if strange := sorted(results.keys() - end.results.keys()):
+            said = "batch %s: ignored %d results of requests that are none of its own, e.g. %.80r"
+            logger.warning(said, remote.id, len(strange), strange[0])
+        end.seconds = (utc_now() - record.created_at).total_seconds()
+        end.refusal = self._refusal(remote, len(record.requests) - len(end.answered))
+        end.is_about_form = Trouble(400, remote.problems).is_about_form
+        logger.info("batch %s is %s: %d requests answered", remote.id, remote.status, len(end.answered))
+        return end
+
+    async def _look(self, sent: Sent, record: Batch) -> Remote | None:
+        """The batch as it is now, None if it is lost. What another account's key does not find is not lost."""
         try:
-            while (remote := await self._api.look(sent.remote)).status not in ENDS:
-                await asyncio.sleep(pause)
-                pause, sent.was_seen = min(self._rhythm.longest_look_s, pause * 1.5), True
+            return await self._api.look(sent.remote)
         except Trouble as trouble:
             if trouble.status != 404:
                 raise
-            return End(GONE)
-        end = End(remote.status, await self._api.results(remote))
-        end.seconds = (utc_now() - record.created_at).total_seconds()
-        end.refusal = self._refusal(remote, len(record.requests) - len(end.answered))
-        logger.info("batch %s is %s: %d requests answered", remote.id, remote.status, len(end.answered))
-        return end
+        if found := await self._api.find(record.key, record.created_at):
+            sent.remote = found.id
+            return found
+        if utc_now() - record.created_at > LIFE:
+            return None
+        raise TeacherUnavailable(
+            f"{self._where(sent.remote)} is not known to this endpoint with this key; was it made with another account's "
+            f"key? Set that one in {self.endpoint.key_place} and run again. If the batch is lost, its requests are asked "
+            f"anew from {record.created_at + LIFE:%Y-%m-%d %H:%M} UTC on"
+        )
 
     def _resolve(self, sent: Sent, end: End, asked: Asked) -> None:
         """What an ended batch has for one request: its reply, a place in the next batch, or why it gets neither."""
@@ -297,7 +272,8 @@ class BatchLine(Line):
         elif not sent.was_seen:
             self._gather(asked)
         elif end.refusal:
-            asked.fail(end.refusal)
+            formless = end.is_about_form and ASKS_FOR_FORM in asked.content
+            asked.fail(FormNotSupported(str(end.refusal)) if formless else end.refusal)
         else:
             self._retry(end, asked, result)
 
@@ -318,32 +294,40 @@ class BatchLine(Line):
     async def _settle(self) -> None:
         """Close the record of batches whose replies are all stored; another's are fetched once more by the next run."""
         for sent in list(self._ended):
-            if sent.record and sent.end and sent.end.answered <= await self._log.stored(sent.end.answered):
+            if not (sent.record and sent.end):
+                continue
+            # One that is gone may come back, as long as its requests have no other replies.
+            due = set(sent.record.requests) if sent.end.status == GONE else sent.end.answered
+            if due <= await self._log.stored(due):
                 await self._log.settle(sent.record.key, BatchState.ENDED, sent.remote, sent.end.status)
                 self._ended = [one for one in self._ended if one is not sent]
 
     # --- failures, said to people
 
     def _refusal(self, remote: Remote, unanswered: int) -> Exception | None:
-        where = f"{self.endpoint.model} at {self.endpoint.base_url}: batch {remote.id}"
+        where = self._where(remote.id)
         if remote.status == "cancelled":
             return TeacherUnavailable(
                 f"{where} was cancelled at the provider; run again to submit the {unanswered:,} requests that it did not answer"
             )
         if remote.status != "failed":
             return None
-        if Trouble(400, remote.problems).is_about_form:
-            return FormNotSupported(remote.problems)
         return TeacherUnavailable(
             f"{where} was refused as a whole; see why, change the recipe or `extra`, and run again. "
             f"Found: {remote.problems or 'nothing'}"
         )
 
     def _unavailable(self, trouble: Trouble) -> TeacherUnavailable:
-        if trouble.status not in (404, 405, 501):
+        if trouble.status not in (200, 404, 405, 501) or (trouble.status == 200 and trouble.is_html):
             return TeacherUnavailable(explain(self.endpoint, trouble))
+        what = "it seems to have no Batch API;"
+        if trouble.status == 200:
+            what = "its Batch API answers what cannot be read; run again later, or"
         found = " ".join(trouble.text.split())[:200] or "nothing"
         return TeacherUnavailable(
-            f"{self.endpoint.model} at {self.endpoint.base_url} ({trouble.status}): it seems to have no Batch API; take "
+            f"{self.endpoint.model} at {self.endpoint.base_url} ({trouble.status}): {what} take "
             f"`batch: true` out of the machine file. Found: {found}"
         )
+
+    def _where(self, remote: str) -> str:
+        return f"{self.endpoint.model} at {self.endpoint.base_url}: batch {remote}"

@@ -24,6 +24,8 @@ from agents.wire import Answered, Wire
 PACKAGES = Path(__file__).parents[1]
 COLLECT_AFTER = 50_000
 """Of new objects. Thousands of calls under way are no garbage, and looking through them took a third of the time."""
+ISOLATED = ("-P",)
+"""Else a file `openai.py` in the folder where a run is started would be imported by the process that has the keys."""
 LENGTH = 4
 """Bytes that say how long the message is that follows."""
 
@@ -82,6 +84,7 @@ class Carrier:
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._mailbox: Mailbox | None = None
+        self._closing = False
         self._opening = asyncio.Lock()
         self._socket, self._process = Carrier._spare or self._started()
         Carrier._spare = None
@@ -94,6 +97,7 @@ class Carrier:
         return CarriedWire(endpoint, partial(self._carry, len(self._endpoints) - 1))
 
     async def aclose(self) -> None:
+        self._closing = True
         if self._mailbox:
             self._mailbox.transport.close()
         self._socket.close()
@@ -101,6 +105,7 @@ class Carrier:
             await asyncio.to_thread(self._process.wait, 5)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait()
 
     async def _carry(self, wire: int, *asked: Any) -> Any:
         """An Answered, or what a Trouble is made of."""
@@ -122,7 +127,7 @@ class Carrier:
         paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "agents.carrier", str(theirs.fileno())],
+                [sys.executable, *ISOLATED, "-m", "agents.carrier", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 # A Ctrl-C is the run's: it waits for replies that are paid for.
@@ -152,8 +157,9 @@ class Carrier:
     def _lost(self) -> None:
         """Whoever waits is told, and asks again; the next request starts another process."""
         self._mailbox = None
-        self._process.kill()
-        self._process.wait()
+        if not self._closing:
+            self._process.kill()
+            self._process.wait()
         for future in self._waiting.values():
             if not future.done():
                 future.set_result((None, "the process that carries the requests has ended", None, False))
@@ -180,6 +186,8 @@ class CarriedWire(Wire):
         found = await self._carry(*asked)
         if isinstance(found, Answered):
             return found
+        if isinstance(found, str):
+            raise RuntimeError(f"the process that carries the requests failed at one: {found}")
         status, text, pause, late = found
         raise Trouble(status, text, retry_after=pause, late=late)
 
@@ -216,6 +224,8 @@ class Deck:
             found: Any = await getattr(wire, verb)(*asked)
         except Trouble as trouble:
             found = (trouble.status, trouble.text, trouble.retry_after, trouble.late)
+        except Exception as error:  # noqa: BLE001  whoever waits there must hear of it, whatever it is
+            found = wire.endpoint.redacted(f"{type(error).__name__}: {error}")
         finally:
             del self._tasks[number]
         self._mailbox.send((number, found))

@@ -17,6 +17,8 @@ class Flight:
     task: asyncio.Task[Call] = field(init=False)
     waiters: int = 0
     on_wire: bool = False
+    permit: Callable[[], None] = lambda: None
+    """Asked before the request goes out; what it raises keeps it back."""
 
     @property
     def wanted(self) -> bool:
@@ -24,6 +26,13 @@ class Flight:
 
     @contextmanager
     def sending(self) -> Iterator[None]:
+        """Nobody who gives up ends it now: the request is paid for."""
+        self.permit()
+        with self.being_kept():
+            yield
+
+    @contextmanager
+    def being_kept(self) -> Iterator[None]:
         self.on_wire = True
         try:
             yield

@@ -22,7 +22,7 @@ from agents.troubles import (
 )
 from agents.wire import Wire
 
-_ASKS_FOR_FORM = b'"response_format":'
+ASKS_FOR_FORM = b'"response_format":'
 """Within a text, the quotes would be escaped."""
 
 
@@ -59,10 +59,18 @@ class Errand:
 
 
 class Line:
-    def __init__(self, endpoint: Endpoint, wire: Wire | None = None, *, patience: Patience = PATIENT) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        wire: Wire | None = None,
+        *,
+        patience: Patience = PATIENT,
+        flights: Flights | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self.wire = wire or Wire(endpoint)
-        self.flights = Flights()
+        self.flights = flights or Flights()
+        """Shared by all lines of a run: a call has one key, whichever endpoint is asked."""
         self.mode: Mode = endpoint.structured
         """How a form is asked for, until the endpoint turns out not to know how."""
         self._patience = patience
@@ -134,7 +142,7 @@ class Line:
         """An endpoint that never answered, or refuses one request after the other, is not to blame on a request."""
         # Some servers fall over a form that they cannot do, and say no more than that.
         fallen = trouble.status == 500 and not self.has_answered
-        if (trouble.is_about_form or fallen) and _ASKS_FOR_FORM in content:
+        if (trouble.is_about_form or fallen) and ASKS_FOR_FORM in content:
             return FormNotSupported(trouble.text)
         told = explain(self.endpoint, trouble)
         self._refusals += 1

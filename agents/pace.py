@@ -5,6 +5,7 @@ shrinks with the *share* of them that met a limit, since one refusal in a hundre
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +18,10 @@ GAIN = 0.25
 """Weight of the newest window in the share of refusals."""
 CROWDED = 0.2
 """From this share of refusals on, an endpoint's Retry-After is meant for everyone and not for one request."""
+QUEUEING = 4
+"""Times the least latency seen, from which on a reply counts as having waited for others."""
+LONGEST_RESET_S = 60.0
+"""A minute's limit is whole again by then; where a header says longer, the endpoint is asked, and may refuse."""
 DOWN_AFTER = 10
 """So many failures in a row, and the endpoint counts as down."""
 BURST_S = 1.0
@@ -46,7 +51,7 @@ class Pace:
         """How many requests may be on their way now."""
         self.on_their_way = 0
         self._most = endpoint.concurrency
-        self._timeout_s = endpoint.timeout_s
+        self._timeout_s, self._least_s = endpoint.timeout_s, math.inf
         self._patience = patience
         self._requests, self._tokens = Meter(endpoint.requests_per_minute), Meter(endpoint.tokens_per_minute)
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -71,12 +76,15 @@ class Pace:
     def answered(self, latency_s: float, headers: Mapping[str, str]) -> None:
         self._failures = self._trials = 0
         self._outage = None
-        # Replies that take half of the time-out are about to be lost, and lost replies are paid for.
-        self._count(refused=latency_s > self._timeout_s / 2)
+        self._least_s = min(self._least_s, latency_s)
+        # Replies that queue there for half of the time-out are about to be lost, and lost replies are paid for. A model
+        # that is slow by itself is not queueing.
+        self._count(refused=latency_s > max(self._timeout_s / 2, QUEUEING * self._least_s))
         left = headers.get("x-ratelimit-remaining-requests", "")
         if left.isdigit():
             now = asyncio.get_running_loop().time()
-            self._left, self._left_until = int(left), now + (seconds_in(headers, "x-ratelimit-reset-requests") or 1.0)
+            reset = seconds_in(headers, "x-ratelimit-reset-requests") or 1.0
+            self._left, self._left_until = int(left), now + min(reset, LONGEST_RESET_S)
 
     def troubled(self, trouble: Trouble) -> None:
         """A refusal slows everyone down; failures in a row stop everyone until a trial succeeds."""

@@ -21,39 +21,46 @@ class Truncated(UnreadableReply):
 
 
 def reply_in(completion: dict[str, Any]) -> dict[str, Any]:
-    """What is stored of a chat completion: its first choice, and all of them in `choices` where several came."""
-    choices = [_choice(choice) for choice in completion["choices"] if isinstance(choice, dict)]
-    usage = completion.get("usage")
-    reply = {
-        **choices[0],
-        "usage": usage if isinstance(usage, dict) else None,
-        "model": completion.get("model"),
-    }
+    """What is stored of a chat completion: its first choice, and all of them in `choices` where several came.
+
+    It takes any shape: what is paid for is stored first, and found unreadable later.
+    """
+    choices = [_choice(_mapping(choice)) for choice in completion["choices"]]
+    reply = {**choices[0], "usage": _mapping(completion.get("usage")) or None, "model": completion.get("model")}
     return {**reply, "choices": choices} if len(choices) > 1 else reply
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:
-    message = choice.get("message") or {}
+    message = _mapping(choice.get("message"))
+    # LiteLLM puts what its own form of a message has no field for into another one.
+    moved = _mapping(message.get("provider_specific_fields"))
     stored = {
         "content": _text(message.get("content")),
-        "refusal": message.get("refusal") or _moved(message),
+        "refusal": message.get("refusal") or moved.get("refusal"),
         "reasoning": message.get("reasoning") or message.get("reasoning_content"),
         "finish_reason": choice.get("finish_reason"),
     }
-    logprobs = (choice.get("logprobs") or {}).get("content")
-    return {**stored, "logprobs": [_token(token) for token in logprobs]} if logprobs else stored
+    tokens = _tokens(_mapping(choice.get("logprobs")).get("content"))
+    return {**stored, "logprobs": tokens} if tokens else stored
 
 
-def _moved(message: dict[str, Any]) -> Any:
-    """The refusal where LiteLLM puts what its own form of a message has no field for."""
-    fields = message.get("provider_specific_fields")
-    return fields.get("refusal") if isinstance(fields, dict) else None
+def _tokens(logprobs: Any) -> list[Any]:
+    """`[text, logprob, [[text, logprob], …]]` of each: a tenth of what the protocol says. Nothing if it is not of its form."""
+    try:
+        return [
+            [
+                one["token"],
+                float(one["logprob"]),
+                [[o["token"], float(o["logprob"])] for o in one.get("top_logprobs") or []],
+            ]
+            for one in logprobs or []
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []
 
 
-def _token(token: dict[str, Any]) -> list[Any]:
-    """`[text, logprob, [[text, logprob], …]]`: a tenth of what the protocol says of a token."""
-    top = [[other["token"], other["logprob"]] for other in token.get("top_logprobs") or []]
-    return [token["token"], token["logprob"], top]
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def choices_in(call: Call) -> int:

@@ -54,12 +54,16 @@ class Ledger(Protocol):
         """Waits for room if calls on their way may leave some. Raises BudgetSpent before a call that could pass a cap."""
         ...
 
-    async def keep(self, call: Call, worst: Reservation) -> None:
-        """Commits before it returns, and settles the reservation."""
+    async def keep(self, call: Call, worst: Reservation) -> Call:
+        """Commits before it returns, and settles the reservation. Gives what is stored, which may have come first."""
+        ...
+
+    def permit(self) -> None:
+        """Raises BudgetSpent when no request may go out any more, whatever was reserved."""
         ...
 
     def release(self, worst: Reservation) -> None:
-        """Give up a reservation whose call came to nothing."""
+        """Give up a reservation whose call came to nothing; one that is settled stays so."""
         ...
 
     def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
@@ -165,15 +169,15 @@ class EndpointTeacher:
         price = self._endpoint.price
         worst = Reservation(self.model, len(content), reply, price.of(len(content), reply) if price else None)
         await self._ledger.reserve(worst)
+        flight.permit = self._ledger.permit
         try:
             completion = await self._line.complete(key, content, len(content) // BYTES_A_TOKEN + reply, flight)
             call = self._record(request, completion)
-            with flight.sending():  # it is paid for: no caller who gives up may end it now
-                await self._ledger.keep(call, worst)
+            with flight.being_kept():
+                return await self._ledger.keep(call, worst)
         except BaseException:
             self._ledger.release(worst)
             raise
-        return call
 
     def _record(self, request: dict[str, Any], found: Completion) -> Call:
         reply = reply_in(found.body)

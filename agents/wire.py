@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from agents.endpoint import Endpoint
 from agents.troubles import Trouble, retry_after
@@ -40,7 +42,7 @@ class Wire:
     """Connections to one endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._url = endpoint.base_url.rstrip("/")
 
     async def post(self, path: str, content: bytes) -> Answered:
@@ -70,41 +72,40 @@ class Wire:
 
         try:
             # Without a deadline of our own, an endpoint that sends a byte now and then would hold its place for ever.
-            async with asyncio.timeout(self._endpoint.timeout_s):
+            async with asyncio.timeout(self.endpoint.timeout_s):
                 # The URL is whole, since the SDK parses a relative one three times.
                 found = await getattr(client, verb)(self._url + path, cast_to=httpx2.Response, **sent)
         except openai.APIStatusError as error:
-            text = self._endpoint.redacted(error.response.text)
+            text = self.endpoint.redacted(error.response.text)
             raise Trouble(error.status_code, text, retry_after=retry_after(error.response.headers)) from None
         except (TimeoutError, openai.APITimeoutError):
-            raise Trouble(None, f"no answer within {self._endpoint.timeout_s:g} s", late=True) from None
+            raise Trouble(None, f"no answer within {self.endpoint.timeout_s:g} s", late=True) from None
         except openai.APIConnectionError as error:
-            raise Trouble(None, self._endpoint.redacted(f"{error.__cause__ or error}")) from None
-        return Answered(self._endpoint.redacted_bytes(found.content), dict(found.headers))
+            raise Trouble(None, self.endpoint.redacted(f"{error.__cause__ or error}")) from None
+        return Answered(self.endpoint.redacted_bytes(found.content), dict(found.headers))
 
     @cached_property
     def client(self) -> "AsyncOpenAI":
         from openai import AsyncOpenAI
 
-        endpoint = self._endpoint
+        endpoint = self.endpoint
         client = AsyncOpenAI(
             # With an empty key the SDK would look for one that is meant for another endpoint.
             api_key=endpoint.api_key or "none",
             base_url=endpoint.base_url,
             max_retries=0,
             timeout=endpoint.timeout_s,
-            # A proxy that the environment names cannot reach this machine.
-            http_client=_transport()(trust_env=not endpoint.is_loopback),
+            http_client=_transport()(_proxy(endpoint)),
         )
         client.organization = client.project = None  # from the environment, and nobody else's business
         return client
 
     def _check_allowed(self) -> None:
-        if ALLOW_REQUESTS or self._endpoint.is_loopback:
+        if ALLOW_REQUESTS or self.endpoint.is_loopback:
             return
         test = os.environ.get("PYTEST_CURRENT_TEST", "something outside the tests")
         raise RuntimeError(
-            f"{test} was about to send a request to {self._endpoint.base_url}; "
+            f"{test} was about to send a request to {self.endpoint.base_url}; "
             "give it an endpoint on this machine, or a teacher that sends nothing"
         )
 
@@ -122,15 +123,14 @@ def _transport() -> "Callable[..., AsyncClient]":
         It keeps no cookies and follows no redirect: a key goes nowhere but where it was sent.
         """
 
-        def __init__(self, *, trust_env: bool) -> None:
+        def __init__(self, proxy: str | None) -> None:
             # A transport that is never used: the default one would read every certificate of the machine.
             super().__init__(trust_env=False, transport=httpx2.AsyncBaseTransport())
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
             cookies = aiohttp.DummyCookieJar()
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)  # the deadline is the wire's own
-            self._session = aiohttp.ClientSession(
-                connector=connector, trust_env=trust_env, cookie_jar=cookies, timeout=timeout
-            )
+            # Not `trust_env`, with which it would put a password of ~/.netrc in the place of the key.
+            self._session = aiohttp.ClientSession(connector=connector, proxy=proxy, cookie_jar=cookies, timeout=timeout)
             self._url = lru_cache(lambda url: (httpx2.URL(url), URL(url, encoded=True)))
 
         def build_request(self, method: str, url: Any, **asked: Any) -> httpx2.Request:
@@ -165,5 +165,22 @@ def _transport() -> "Callable[..., AsyncClient]":
 
 
 def _kept(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What anybody reads of them: httpx2 takes each apart and puts it together again."""
-    return [(name, value) for name, value in headers.items() if name.lower().startswith(READ)]
+    """What anybody reads of them: httpx2 takes each apart and puts it together again.
+
+    Of the content's type no more than its name: a charset that does not exist would stop whoever reads an error.
+    """
+    kept = [(name.lower(), value) for name, value in headers.items()]
+    return [
+        (name, value.partition(";")[0] if name == "content-type" else value)
+        for name, value in kept
+        if name.startswith(READ)
+    ]
+
+
+def _proxy(endpoint: Endpoint) -> str | None:
+    """The proxy that the environment names for this endpoint; none can reach this machine itself."""
+    url = urlsplit(endpoint.base_url)
+    if endpoint.is_loopback or proxy_bypass(url.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")

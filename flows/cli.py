@@ -81,7 +81,11 @@ def run(
 def plan(
     recipe: Annotated[str, typer.Argument(help="Recipe file, or name of a shipped recipe.")],
     pilot: Annotated[
-        int | None, typer.Option(min=1, help="Ask for about so many seeds first; the run will not pay again.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Ask for about so many seeds first. What that costs is capped like a run and comes beside the run's own budget; the run will not pay for it again.",
+        ),
     ] = None,
     edits: Edits = None,
     machine: MachineFile = None,

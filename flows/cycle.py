@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler
 
+from flows.running import let_sigterm_cancel
 from orchestrator.cycle import teach
 from orchestrator.summary import Summary, summarise
 from orchestrator.work import Work
@@ -41,6 +42,7 @@ async def improve_student(work: Work) -> Plan:
 
     @flow(name="improve-student", flow_run_name=f"{work.recipe.name} {work.folder.name}", persist_result=False)
     async def improve() -> Plan:
+        let_sigterm_cancel()  # in the place of Prefect's handler, which raises
         plan = await teach(work, as_task)
         await show(summarise(work.store, work.run), work)
         return plan

@@ -35,7 +35,15 @@ def prefect_server(home: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(  # no shell, our own interpreter and module
-            [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", *_options(port)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "uvicorn",
+                "--factory",
+                "prefect.server.api.server:create_app",
+                *_options(port),
+            ],
             env={**os.environ, "PREFECT_UI_API_URL": f"{address}/api"},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -1,9 +1,13 @@
 """Carries out a recipe from the command line: store, teachers, Prefect, screen, report."""
 
 import asyncio
+import signal
+import threading
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -18,6 +22,8 @@ from orchestrator.summary import Summary, summarise
 from orchestrator.work import Work
 from storage.records import Run
 from storage.store import StepYield, Store, open_store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,27 @@ def carry_out(
     began = time.monotonic()
     loaded, machine = load_recipe(recipe, edits), load_machine(machine_file)
     with open_store(store_url or home / "store.sqlite") as store:
-        run, report = asyncio.run(_carry_out(loaded, machine, store, home, without_prefect, console))
+        run, report = _until_told(_carry_out(loaded, machine, store, home, without_prefect, console))
         return Done(summarise(store, run), store.yields(run.key), report, round(time.monotonic() - began, 1))
+
+
+def _until_told(work: Coroutine[Any, Any, T]) -> T:
+    """Runs it; SIGTERM ends it as Ctrl-C does, by cancelling it and not what is on its way, which is paid for."""
+
+    async def told() -> T:
+        let_sigterm_cancel()
+        return await work
+
+    try:
+        return asyncio.run(told())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def let_sigterm_cancel() -> None:
+    """From now on SIGTERM cancels the task that calls this. A handler that raised would do so wherever the loop is."""
+    if (task := asyncio.current_task()) and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 async def _carry_out(

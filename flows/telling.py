@@ -40,12 +40,17 @@ def print_lineage(lineage: Lineage, out: Console) -> None:
     for one in lineage.drafts:
         told += [("\ndraft ", "bold"), f"{one.draft.key} by {one.draft.producer}, step {one.draft.step}\n"]
         if call := one.call:
+            several = call.reply.get("choices") or [call.reply]
+            reply = several[one.draft.sample % len(several)]
             money = "price unknown" if call.usd is None else f"${call.usd:.6f}"
+            if len(several) > 1:
+                cost = "of unknown price" if call.usd is None else f"that cost {money}"
+                money = f"one of {len(several)} choices of a call {cost}"
             tokens = f"{call.prompt_tokens} + {call.completion_tokens} tokens"
             told += [("asked ", "bold"), f"{call.model}, {tokens}, {money}, {call.attempts} attempts\n"]
             told += [(f"  {message['role']}: {message['content']}\n", "dim") for message in call.request["messages"]]
             read = f"{call.outcome}{': ' + call.reason if call.reason else ''}"
-            told += [("answered ", "bold"), f"({read})\n  {call.reply.get('content') or call.reply.get('refusal')}\n"]
+            told += [("answered ", "bold"), f"({read})\n  {reply.get('content') or reply.get('refusal')}\n"]
         told.append(f"{_fields(one.draft.fields)}\n")
         for verdict in one.verdicts:
             told += [(f"{verdict.outcome} ", "bold"), f"by {verdict.judge}, step {verdict.step}: {verdict.reason}\n"]
@@ -76,6 +81,11 @@ def print_outlook(outlook: Outlook, pilot: bool, out: Console) -> None:
         ("lessons", _span(outlook.lessons)),
     ]
     out.print(Text("\n" + "\n".join(f"{name:<8} {said}" for name, said in whole), style="bold"))
+    if any(stage.batch and stage.calls.high for stage in outlook.stages):
+        out.print("batch steps take up to a day each on top")
+    if cost := outlook.pilot:
+        money = "price unknown" if cost.usd is None else f"${cost.usd:.2f}"
+        out.print(f"the pilot cost {cost.calls:,} calls, {money}, beside the run's own budget")
     if outlook.most_usd is not None:
         out.print(f"the budget stops the run before it passes ${outlook.most_usd:g}")
     unknown = sorted({stage.step for stage in outlook.stages if not stage.known})

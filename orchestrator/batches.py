@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from itertools import count
 
+from agents.procs import here
 from storage.records import Batch, BatchState
 from storage.store import Store
 
@@ -28,5 +29,6 @@ class StoredBatches:
 
     def _added(self, endpoint: str, requests: Sequence[str]) -> Batch:
         """Of batches with the same requests, the first number that is free."""
-        made = (Batch.new(endpoint=endpoint, requests=list(requests), number=number) for number in count())
+        facts = {"endpoint": endpoint, "requests": list(requests), "note": here()}
+        made = (Batch.new(**facts, number=number) for number in count())
         return next(batch for batch in made if self._store.add(batch))

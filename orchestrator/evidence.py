@@ -10,7 +10,7 @@ from orchestrator import planning, production
 from orchestrator.clauses import AnyStep, Generate, roles_of
 from orchestrator.cycle import open_work
 from orchestrator.machine import Machine
-from orchestrator.recipe import Recipe, RecipeError
+from orchestrator.recipe import Recipe, RecipeError, validate_recipe
 from orchestrator.streams import Streams
 from orchestrator.summary import recipe_of
 from storage.records import Run
@@ -18,6 +18,8 @@ from storage.store import Purchase, Store
 
 PILOT = "-pilot"
 """Ends the name of a run that was only made to plan another one."""
+PILOTED = "a pilot: it was made to plan a run"
+"""Why a pilot ended that was carried through."""
 ENOUGH = 20
 """Inputs from which on a step of an earlier run says something."""
 
@@ -35,17 +37,30 @@ class Evidence:
     """What was seen of one step."""
 
     inputs: int
-    """Materials that went in; for a generator, times roles and samples."""
+    """Materials of which it is known what came; for a generator, times roles and samples."""
     outputs: int
     """Drafts that went on to the step's stream."""
     purchases: list[Purchase] = field(default_factory=list)
+    """Every call that its work rests on, whoever paid for it."""
+    lost: int = 0
+    """Inputs of which nothing came by a call that is not known: an earlier run paid for it, and no draft names it."""
 
-    def tokens(self) -> Mean | None:
-        """Of one call, prompt and completion together."""
-        return _mean([float(p.prompt_tokens + p.completion_tokens) for p in self.purchases])
+    def calls(self) -> float:
+        """Of one input."""
+        return len(self.purchases) / max(1, self.inputs - self.lost)
+
+    def prompt(self) -> Mean | None:
+        """Tokens of one call; None where endpoints did not report any."""
+        return _mean([float(p.prompt_tokens) for p in self._reported()])
+
+    def completion(self) -> Mean | None:
+        return _mean([float(p.completion_tokens) for p in self._reported()])
+
+    def _reported(self) -> list[Purchase]:
+        return [p for p in self.purchases if p.prompt_tokens + p.completion_tokens]
 
     def usd(self) -> Mean | None:
-        """Of one call; None if a price is unknown."""
+        """Of one call, as it was charged; None if that is unknown of any."""
         known = [p.usd for p in self.purchases if p.usd is not None]
         return _mean(known) if len(known) == len(self.purchases) else None
 
@@ -60,17 +75,63 @@ def _mean(values: list[float]) -> Mean | None:
 
 
 def seen_in(store: Store, run: Run, recipe: Recipe) -> dict[str, Evidence]:
-    """What one run tells about each of its steps, all rounds together."""
-    bought, streams = store.bought(run.key), Streams(recipe, store, run.key)
-    rounds = range(1, 1 + max((plan.round for plan in store.plans(run.key)), default=0))
-    return {step.step: _seen(streams, step, rounds, bought.get(step.step, [])) for step in recipe.lessons}
+    """What one run tells about each of its steps, all rounds together in which the step was carried through."""
+    look = _Look(store, run, recipe)
+    return {step.step: look.at(step) for step in recipe.lessons}
 
 
-def _seen(streams: Streams, step: AnyStep, rounds: range, purchases: list[Purchase]) -> Evidence:
-    went_in = sum(len(streams.inputs(step, number)) for number in rounds)
-    went_on = sum(len(streams.let_through(step, step.to, number)) for number in rounds)
-    times = max(1, len(step.role)) * step.samples if isinstance(step, Generate) else 1
-    return Evidence(went_in * times, went_on, purchases)
+class _Look:
+    """At what one run did. A call that it found in the store has no entry in its ledger, but drafts name it."""
+
+    def __init__(self, store: Store, run: Run, recipe: Recipe) -> None:
+        self._store, self._run, self._recipe = store, run.key, recipe
+        self._streams = Streams(recipe, store, run.key)
+        self._named, self._bought = store.named(run.key), store.bought(run.key)
+        self._rounds = range(1, 1 + max((plan.round for plan in store.plans(run.key)), default=0))
+        stored = store.run(run.key)
+        frozen = {dataset.round for dataset in store.datasets(run.key)}
+        self._whole = set(self._rounds) if stored and stored.ended == PILOTED else frozen
+        self._reached = {number: self._last_begun(number) for number in self._rounds}
+
+    def at(self, step: AnyStep) -> Evidence:
+        inputs = outputs = lost = 0
+        calls: dict[str, Purchase] = {}
+        for number in (number for number in self._rounds if self._through(step, number)):
+            named, bought = (calls.get((number, step.step), set()) for calls in (self._named, self._bought))
+            used = self._with_repaired(named | bought)
+            outputs += len(self._streams.let_through(step, step.to, number))
+            if isinstance(step, Generate):
+                failed = len(bought - named - {found.repairs for found in used.values()})
+                done = self._store.written(self._run, step.step, number) + failed
+                asked = len(self._streams.inputs(step, number)) * max(1, len(step.role)) * step.samples
+                # The rest got no answer; or it was refused to an earlier run, which paid; or a rule wrote nothing.
+                rest = max(0, asked - done) if named - bought or not step.role else 0
+                inputs, lost = inputs + done + rest, lost + rest
+            else:
+                inputs += len(self._store.judged(self._run, step.step, number))
+            calls |= used
+        return Evidence(inputs, outputs, list(calls.values()), lost)
+
+    def _with_repaired(self, calls: set[str]) -> dict[str, Purchase]:
+        """These and, for a repair, the call that it repairs: a draft names the last of the two alone."""
+        found = self._store.purchases(calls)
+        return found | self._store.purchases({p.repairs for p in found.values() if p.repairs} - found.keys())
+
+    def _through(self, step: AnyStep, number: int) -> bool:
+        """Whether a round went past a step: what was under way when a run stopped would count as having failed."""
+        return number in self._whole or self._recipe.lessons.index(step) < self._reached[number]
+
+    def _last_begun(self, number: int) -> int:
+        def begun(step: AnyStep) -> bool:
+            place = number, step.step
+            return bool(
+                place in self._named
+                or place in self._bought
+                or self._store.draft_keys(self._run, step.step, number)
+                or self._store.judged(self._run, step.step, number)
+            )
+
+        return max((i for i, step in enumerate(self._recipe.lessons) if begun(step)), default=0)
 
 
 def earlier(store: Store, recipe: Recipe, machine: Machine) -> tuple[dict[str, Evidence], list[str]]:
@@ -84,10 +145,9 @@ def earlier(store: Store, recipe: Recipe, machine: Machine) -> tuple[dict[str, E
         except RecipeError:  # made of components that are here no more
             continue
         wanted = [step for step in recipe.lessons if step.step not in found and _same(step, theirs)]
-        asked = {(count.stage, count.model) for count in store.calls_by_stage(run.key)} if wanted else set()
         seen = seen_in(store, run, theirs) if wanted else {}
         for step in wanted:
-            played = {model for stage, model in asked if stage == step.step}
+            played = {purchase.model for purchase in seen[step.step].purchases}
             if seen[step.step].inputs >= ENOUGH and played == {models[role] for role in roles_of(step)}:
                 found[step.step] = seen[step.step]
                 names.append(run.recipe_name)
@@ -113,7 +173,8 @@ def shrunk(recipe: Recipe, seeds: int) -> Recipe:
     """The recipe with about so many seeds, shared among its sources as it shares them; each gives one at least."""
     total = sum(recipe.seeds.values())
     fewer = {name: min(count, max(1, ceil(seeds * count / total))) for name, count in recipe.seeds.items()}
-    return recipe.model_copy(update={"name": f"{recipe.name}{PILOT}", "seeds": fewer})
+    # Made anew: a copy would keep the digest of the whole recipe, and so be its run.
+    return validate_recipe({**recipe.resolved(), "name": f"{recipe.name}{PILOT}", "seeds": fewer}, "the pilot's recipe")
 
 
 async def _pilot(recipe: Recipe, machine: Machine, store: Store, runs: Path) -> tuple[dict[str, Evidence], Run]:
@@ -123,5 +184,5 @@ async def _pilot(recipe: Recipe, machine: Machine, store: Store, runs: Path) -> 
         for step in recipe.lessons:
             for keys in production.batches(work, plan, step):
                 await production.perform(work, plan, step, keys)
-        store.end_run(work.run.key, "a pilot: it was made to plan a run")
+        store.end_run(work.run.key, PILOTED)
         return seen_in(store, work.run, recipe), work.run

@@ -7,7 +7,7 @@ possible, and the interval says so by its width.
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from orchestrator.machine import Machine, ModelEntry
 from orchestrator.recipe import Recipe
 from orchestrator.rules import filled
 from storage.records import Forecast, Run
-from storage.store import Store
+from storage.store import Spending, Store
 
 DRAWS = 1000
 LOW, HIGH = 0.05, 0.95
@@ -52,6 +52,8 @@ class StageForecast:
     seconds: Span
     accepted: Span
     """Drafts that go on."""
+    batch: bool = False
+    """Whether it asks by a Batch API: its time is the provider's, and not in `seconds`."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Outlook:
     lessons: Span
     most_usd: float | None
     """The money cap, if the budget has one."""
+    pilot: Spending | None = None
+    """What the pilot cost, beside the run's own budget."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,17 +93,17 @@ def look_ahead(recipe: Recipe, machine: Machine, store: Store, runs: Path, pilot
     """
     entries = machine.entries(recipe.roles, priced=recipe.budget.usd is not None)
     evidence, names = earlier(store, recipe, machine)
-    known, paid = [f"earlier runs of {', '.join(names)}"] if names else [], {}
+    known, paid, cost = [f"earlier runs of {', '.join(names)}"] if names else [], {}, None
     if pilot_seeds:
         seen, run = pilot(recipe, machine, store, runs, pilot_seeds)
         evidence |= {step: found for step, found in seen.items() if found.inputs}
-        paid = {step: len(found.purchases) for step, found in seen.items()}
+        paid, cost = {step: len(found.purchases) for step, found in seen.items()}, store.spending(run.key)
         known = [f"a pilot of {store.seed_count(run.key)} seeds", *known]
     prices = {role: machine.price(entry) for role, entry in entries.items()}
     outlook = forecast(recipe, entries, prices, evidence, " and ".join(known) or "the recipe alone", paid)
     run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
     store.add(Forecast.new(run=run.key, basis=outlook.basis, expected=outlook.as_json()))
-    return outlook
+    return replace(outlook, pilot=cost)
 
 
 def forecast(
@@ -113,18 +117,24 @@ def forecast(
     """`paid` are calls, by step, that the run will find in the store."""
     chance = random.Random(0)
     draws = [_Draw(recipe, entries, prices, evidence, paid, chance).run() for _ in range(DRAWS)]
-    priced = all(prices.values())
+    unpriced = {step.step for step in recipe.lessons if not _priced(step, prices, evidence.get(step.step))}
     stages = []
     for place in draws[0].stages:
         tallies = [draw.stages[place] for draw in draws]
         number, name = place
         step = next(step for step in recipe.lessons if step.step == name)
         models = ", ".join(dict.fromkeys(entries[role].model for role in roles_of(step)))
-        spans = _spans(tallies, priced=priced)
-        stages.append(StageForecast(number, name, models, name in evidence or not models, **spans))
-    whole = _spans([draw.whole() for draw in draws], priced=priced)
+        spans = _spans(tallies, priced=name not in unpriced)
+        batch = any(entries[role].batch for role in roles_of(step))
+        stages.append(StageForecast(number, name, models, name in evidence or not models, **spans, batch=batch))
+    whole = _spans([draw.whole() for draw in draws], priced=not unpriced)
     whole["lessons"] = whole.pop("accepted")
     return Outlook(basis, stages, **whole, most_usd=recipe.budget.usd)
+
+
+def _priced(step: AnyStep, prices: Mapping[str, Price | None], seen: Evidence | None) -> bool:
+    """Whether it is known what a step's calls cost: what the models charge, or failing that what was charged."""
+    return all(prices[role] for role in roles_of(step)) or bool(seen and seen.usd())
 
 
 def _spans(tallies: list[_Tally], *, priced: bool) -> dict[str, Any]:
@@ -177,7 +187,9 @@ class _Draw:
         new, failures = self._recipe.feedback.most(int(sum(first.get(name, 0.0) for name in probed)))
         share = {name: first[name] for name in probed if name in first}
         total = sum(share.values()) or 1.0
-        return {name: new * count / total for name, count in share.items()} | {FAILURES: self._chance.random() * failures}
+        return {name: new * count / total for name, count in share.items()} | {
+            FAILURES: self._chance.random() * failures
+        }
 
     def _read(self) -> set[str]:
         return {name for spec in self._recipe.datasets.values() for name in spec.sources}
@@ -204,8 +216,10 @@ class _Draw:
             sizes[streams[1]] = sizes.get(streams[1], 0.0) + inputs - tally.accepted
 
     def _seconds(self, tally: _Tally, rates: "_Rates", roles: list[str]) -> float:
-        """As long as the slowest of what holds calls up: places, and the limits a minute."""
+        """As long as the slowest of what holds calls up: places, and the limits a minute. Batches are not waited for."""
         entries = [self._entries[role] for role in roles]
+        if any(entry.batch for entry in entries):
+            return 0.0
         places = sum(entry.concurrency for entry in entries)
         waves = max(tally.calls / places, min(1.0, tally.calls)) * rates.seconds
         limits = [(tally.calls, entry.requests_per_minute) for entry in entries]
@@ -213,11 +227,11 @@ class _Draw:
         return max([waves, *(60 * amount / len(roles) / limit for amount, limit in limits if limit)])
 
     def _usd(self, rates: "_Rates", roles: list[str]) -> float:
-        if rates.usd is not None:
-            return rates.usd
+        """Of one call, at today's prices; what was charged before only where nobody says what is charged now."""
         known = [price for role in roles if (price := self._prices[role])]
-        half = int(rates.tokens / 2)
-        return sum(price.of(half, half) for price in known) / len(known) if known else 0.0
+        if len(known) < len(roles):
+            return rates.usd or 0.0
+        return sum(price.of(round(rates.prompt), round(rates.completion)) for price in known) / len(known)
 
 
 class _Rates:
@@ -230,14 +244,17 @@ class _Rates:
         longest = max((entries[role].max_tokens for role in roles), default=0)
         if seen and seen.inputs:
             self.share = _share(seen, chance)
-            self.calls = len(seen.purchases) / seen.inputs
+            self.calls = seen.calls()
         else:
             # A generator that works by rule writes one draft; of anything else nothing is known.
             by_rule = isinstance(step, Generate) and not roles
             self.share = 1.0 if by_rule else chance.random()
             self.calls = chance.uniform(1.0, 1.3) if roles else 0.0
-        tokens, usd, seconds = (seen.tokens(), seen.usd(), seen.seconds()) if seen else (None, None, None)
-        self.tokens = _drawn(tokens, chance) if tokens else chance.uniform(0.1, 1.5) * longest
+        seen = seen or Evidence(0, 0)
+        prompt, completion, usd, seconds = seen.prompt(), seen.completion(), seen.usd(), seen.seconds()
+        self.prompt = _drawn(prompt, chance) if prompt else chance.uniform(0.05, 0.75) * longest
+        self.completion = _drawn(completion, chance) if completion else chance.uniform(0.05, 0.75) * longest
+        self.tokens = self.prompt + self.completion
         self.usd = _drawn(usd, chance) if usd else None
         self.seconds = _drawn(seconds, chance) if seconds else chance.uniform(0.5, 30.0)
 

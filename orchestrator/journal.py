@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from storage.records import Call, CallOutcome, Record
-from storage.store import Store, StoreError
+from storage.store import Store, StoreError, UnfitRecord
 
 GATHERING_S = 0.01
 """How long the first that arrives waits for others. Nobody's place on the wire is held for it."""
@@ -31,9 +31,12 @@ class Journal:
         """The stored call of this key. Raises StoreError."""
         return await self._wait(self._asked, key)
 
-    async def keep(self, *records: Record) -> None:
-        """Returns once these are committed, all of them. Raises StoreError, and then none of them is."""
-        await self._wait(self._given, records)
+    async def keep(self, *records: Record) -> bool:
+        """Returns once these are committed, all of them: False if one of them may have been there before.
+
+        Raises StoreError, and then none of them is.
+        """
+        return await self._wait(self._given, records)
 
     def note(self, key: str, outcome: CallOutcome, reason: str) -> None:
         """Commits, with the next transaction, how a stored reply was read."""
@@ -73,7 +76,7 @@ class Journal:
                 given, self._given = self._given, []
                 read, self._read = self._read, {}
                 try:
-                    found, troubles = await self._carried_out(asked, given, read)
+                    found, outcomes = await self._carried_out(asked, given, read)
                 except BaseException as error:  # else whoever waits would wait for ever
                     for _, future in [*asked, *given, *self._asked, *self._given]:
                         _settle(future, error)
@@ -81,32 +84,33 @@ class Journal:
                     raise
                 for key, future in asked:
                     _settle(future, found if isinstance(found, StoreError) else found.get(key))
-                for (_, future), trouble in zip(given, troubles, strict=True):
-                    _settle(future, trouble)
+                for (_, future), outcome in zip(given, outcomes, strict=True):
+                    _settle(future, outcome)
         finally:
             self._turning = None
 
-    async def _carried_out(self, *work: Any) -> tuple[dict[str, Call] | StoreError, Sequence[StoreError | None]]:
+    async def _carried_out(self, *work: Any) -> tuple[dict[str, Call] | StoreError, Sequence[StoreError | bool]]:
         if self._thread is None:
             return self._commit(*work)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, *work)
 
     def _commit(
         self, asked: Waiting, given: Waiting, read: dict[str, tuple[CallOutcome, str]]
-    ) -> tuple[dict[str, Call] | StoreError, Sequence[StoreError | None]]:
-        """What was asked for, and what went wrong with each that was given."""
-        troubles = self._kept([records for records, _ in given], read)
+    ) -> tuple[dict[str, Call] | StoreError, Sequence[StoreError | bool]]:
+        """What was asked for, and what became of each that was given."""
+        outcomes = self._kept([records for records, _ in given], read)
         try:
-            return self._store.by_key(Call, [key for key, _ in asked]) if asked else {}, troubles
+            return self._store.by_key(Call, [key for key, _ in asked]) if asked else {}, outcomes
         except StoreError as error:
-            return error, troubles
+            return error, outcomes
 
     def _kept(
         self, given: list[tuple[Record, ...]], read: dict[str, tuple[CallOutcome, str]]
-    ) -> Sequence[StoreError | None]:
+    ) -> Sequence[StoreError | bool]:
+        together = [record for records in given for record in records]
         try:
-            self._store.add(*(record for records in given for record in records), readings=read)
-        except StoreError as error:
+            added = self._store.add(*together, readings=read)
+        except UnfitRecord as error:
             if read and given:
                 self._kept([], read)
                 return self._kept(given, {})
@@ -114,8 +118,11 @@ class Journal:
             if len(given) < 2:
                 return [error] * len(given)
             # One that does not fit must not take the others with it.
-            return [trouble for records in given for trouble in self._kept([records], {})]
-        return [None] * len(given)
+            return [outcome for records in given for outcome in self._kept([records], {})]
+        except StoreError as error:  # of the store itself: to try one by one would only wait as often
+            self._unnoted = error if read else self._unnoted
+            return [error] * len(given)
+        return [added == len(together)] * len(given)
 
 
 def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:

@@ -71,7 +71,7 @@ class RunLedger:
                 self._move_up()  # those behind may fit
             raise
 
-    async def keep(self, call: Call, worst: Reservation) -> None:
+    async def keep(self, call: Call, worst: Reservation) -> Call:
         round_number, stage = _where.get()
         prompt, completion, usd = self._charge(call, worst)
         entry = Entry.new(
@@ -84,13 +84,23 @@ class RunLedger:
             completion_tokens=completion,
             seconds=call.latency_s,
         )
-        await self._journal.keep(call, entry)
+        is_new = await self._journal.keep(call, entry)
         self._calls += 1
         self._usd += usd or 0.0
         self._tokens += prompt + completion
         self.release(worst)
+        # Another run on this store may have asked the same at the same time: what is read is what is stored.
+        return call if is_new else await self._journal.find(call.key) or call
+
+    def permit(self) -> None:
+        """Raises BudgetSpent when the time is over: a request may have waited long for its place."""
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            minutes = f"the {self._budget.minutes:g} minutes of the budget are over"
+            raise BudgetSpent(f"{minutes}; {_HOW_ON.format('minutes')}")
 
     def release(self, worst: Reservation) -> None:
+        if worst not in self._promised:
+            return
         self._promised.remove(worst)
         self._promised_usd -= worst.usd or 0.0
         self._promised_tokens -= worst.tokens
@@ -128,8 +138,7 @@ class RunLedger:
         budget = self._budget
         if budget.usd is not None and worst.usd is None:
             raise BudgetSpent(f"the budget caps dollars, but no price of {worst.model!r} is known")
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            raise BudgetSpent(f"the {budget.minutes:g} minutes of the budget are over; {_HOW_ON.format('minutes')}")
+        self.permit()
         wanted = (
             ("calls", budget.calls, self._calls, len(self._promised), 1),
             ("tokens", budget.tokens, self._tokens, self._promised_tokens, worst.tokens),

@@ -13,12 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from agents.batch_line import BatchLine, BatchLog
 from agents.carrier import Carrier
 from agents.endpoint import Endpoint, Mode, Price
+from agents.flights import Flights
 from agents.kinds import Teacher
 from agents.line import Line
 from agents.rehearsal.serving import serve
 from agents.teacher import EndpointTeacher, Ledger
 from orchestrator.keys import check_key_env, check_key_file, key_in_environment, key_in_file
-from orchestrator.prices import Prices, PricesError, Tariff, open_prices
+from orchestrator.prices import Prices, PricesError, Tariff, Usd, open_prices
 
 EMBEDDED = Path(__file__).parent / "embedded" / "base"
 REHEARSAL, RECORDED = "rehearsal:", "recorded:"
@@ -40,11 +41,11 @@ class ModelEntry(BaseModel):
     """Environment variable that holds the key; a key itself is never written down."""
     key_file: Annotated[str, AfterValidator(check_key_file)] | None = None
     """File that holds it, readable by its owner alone."""
-    usd_per_million_prompt: float | None = None
-    usd_per_million_completion: float | None = None
+    usd_per_million_prompt: Usd | None = None
+    usd_per_million_completion: Usd | None = None
     concurrency: int = Field(default=64, ge=1)
-    max_tokens: int = Field(default=1024, ge=1)
     """Requests on their way at once, at most; it is adapted below that."""
+    max_tokens: int = Field(default=1024, ge=1)
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
     """What the provider allows, if it does not say so in its headers."""
@@ -196,6 +197,7 @@ async def lines_for(
     async with AsyncExitStack() as started:
         carrier = Carrier()
         started.push_async_callback(carrier.aclose)
+        flights = Flights()
         urls: dict[str, str] = {}
         lines: dict[ModelEntry, Line] = {}
         for role, entry in entries.items():
@@ -203,10 +205,16 @@ async def lines_for(
                 urls[entry.endpoint] = started.enter_context(_served(entry.endpoint))
             if entry not in lines:
                 endpoint = _endpoint(entry, role, urls[entry.endpoint], machine.price(entry))
-                batched = BatchLine(endpoint, log) if entry.batch and log else None
-                lines[entry] = batched or Line(endpoint, carrier.wire(endpoint))
-                started.push_async_callback(lines[entry].aclose)
+                batched = BatchLine(endpoint, log, flights=flights) if entry.batch and log else None
+                lines[entry] = batched or Line(endpoint, carrier.wire(endpoint), flights=flights)
+        started.push_async_callback(_close, lines.values())
         yield {role: lines[entry] for role, entry in entries.items()}
+
+
+async def _close(lines: Collection[Line]) -> None:
+    """Batches first: what they have under way is in the log, and is not waited for."""
+    for line in sorted(lines, key=lambda line: not isinstance(line, BatchLine)):
+        await line.aclose()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from storage.records import Call, Plan, Seed
 
 VERSION = 1
 KINDS: dict[str, type[Keyed]] = {kind.__name__.lower(): kind for kind in (Plan, Seed, Call)}
+LONGEST_LINE, LONGEST_HEADER = 32 << 20, 8 << 20
+"""In bytes: a small file can unpack to a line that fits into no memory."""
 LEFT_OUT = INCIDENTAL | {"origin", "usd"}
 """What differs between two runs that do the same work, where on this machine data lay, and what was paid for it."""
 
@@ -76,7 +79,8 @@ def write_tape(path: Path, header: Header, records: Iterable[Keyed], secrets: Ma
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-            for line in _encoded(header, records):
+            for number, line in enumerate(_encoded(header, records), 1):
+                _refuse_length(path, number, line)
                 _refuse_secrets(line, hidden)
                 digest.update(line)
                 packed.write(line)
@@ -149,13 +153,31 @@ def _end(digest: str) -> bytes:
 def _lines(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path) as file:
-            yield from file
+            for number in count(1):
+                line = file.readline(_longest(number) + 1)
+                if not line:
+                    return
+                _refuse_length(path, number, line)
+                yield line
     except EOFError:
         raise TapeError(f"{path} ends in the middle; copy it again, or record it anew") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise TapeError(
             f"{path} is not a tape, or is damaged ({error}); expected a file of `orchestrator tape record`"
         ) from None
+
+
+def _longest(number: int) -> int:
+    return LONGEST_HEADER if number == 1 else LONGEST_LINE
+
+
+def _refuse_length(path: Path, number: int, line: bytes) -> None:
+    if len(line) > _longest(number):
+        what = "header" if number == 1 else "line"
+        raise TapeError(
+            f"{path}: line {number} is longer than the {_longest(number) >> 20} MiB that a tape's {what} may have; "
+            "expected a file of `orchestrator tape record`"
+        )
 
 
 def _json(line: bytes) -> Any:

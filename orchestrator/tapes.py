@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +36,7 @@ PACKAGES = ("agentic-distillation", "orjson", "pydantic", "sqlmodel")
 NOWHERE = "http://127.0.0.1:9/v1"
 """A teacher has to have an address, though nothing is ever sent to this one."""
 AT_ONCE = 1000
-SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET")
+SECRET_NAMES = ("_KEY", "_TOKEN", "_SECRET", "PASSWORD", "_PASSWD", "_PASSPHRASE", "_PASS", "_PWD")
 SHORTEST_SECRET, SHORTEST_KEY = 12, 8
 """A shorter value may well be a word of a reply. What the machine file names as a key is one for certain."""
 
@@ -141,8 +141,7 @@ async def replay(path: Path, home: Path | None = None) -> Replayed:
         return Unanswered("no reply had come when it was recorded") if key in in_vain else _Unheard(key)
 
     with _place(home) as folder, open_store(folder / "store.sqlite") as store:
-        if store.run(run.key):
-            raise TapeError(f"the store at {store.place} holds run {run.key} already; name an empty folder with --home")
+        _refuse_used(store, folder)
         _add(store, [run])
         _add(store, read_records(path))
         plans = [plan for plan in store.plans(run.key) if plan.round in {d.round for d in header.datasets}]
@@ -305,6 +304,19 @@ def _place(home: Path | None) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="tape-") as folder:
         yield Path(folder)
+
+
+def _refuse_used(store: Store, home: Path) -> None:
+    """A tape's replies would be taken for paid ones by whatever runs in their store from then on."""
+    runs = store.runs()
+    if runs or store.holds_calls():
+        found = f"run {runs[0].key}" if runs else "calls"
+        place = home.resolve()
+        names = (place.parent / f"{place.name}-replayed{number}" for number in chain([""], count(2)))
+        raise TapeError(
+            f"the store at {store.place} holds {found} already, and a tape's replies must not mix with what was paid for "
+            f"there; name an empty folder, e.g. --home {next(name for name in names if not name.exists())}"
+        )
 
 
 def _compared(recorded: Recorded, made: Dataset | None) -> Compared:

@@ -46,8 +46,12 @@ class Memory:
     async def reserve(self, worst: Reservation) -> None:
         pass
 
-    async def keep(self, call: Call, worst: Reservation) -> None:
+    async def keep(self, call: Call, worst: Reservation) -> Call:
         self._calls[call.key] = call
+        return call
+
+    def permit(self) -> None:
+        pass
 
     def release(self, worst: Reservation) -> None:
         pass

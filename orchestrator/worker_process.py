@@ -68,7 +68,7 @@ async def _run(job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]]
     seen = events.stat().st_size if events.exists() else 0
     with (folder / "worker.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "orchestrator.student_worker", str(job_file), "--parent", str(os.getpid())),
+            *(sys.executable, "-P", "-m", "orchestrator.student_worker", str(job_file), "--parent", str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

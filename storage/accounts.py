@@ -1,6 +1,6 @@
 """What a store can be asked about a run as a whole: its cost, its yields, its fingerprint, and whether it is intact."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -60,6 +60,9 @@ class Purchase:
     completion_tokens: int
     usd: float | None
     seconds: float
+    model: str = ""
+    repairs: str = ""
+    """Key of the call whose reply this one was asked to put right, as far as it can be told."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +108,46 @@ class Accounts(Lineage):
         with self.reading() as session:
             return session.exec(select(func.count()).select_from(Seed).where(Seed.run == run)).one()
 
-    def bought(self, run: str) -> dict[str, list[Purchase]]:
-        """What did each single call of this run take? By stage."""
-        columns = (Entry.stage, Entry.prompt_tokens, Entry.completion_tokens, Entry.usd, Entry.seconds)
-        statement = select(*columns).where(Entry.run == run, col(Entry.subject).startswith("call:"))  # type: ignore[call-overload]
-        found: dict[str, list[Purchase]] = {}
+    def bought(self, run: str) -> dict[tuple[int, str], set[str]]:
+        """Which calls did this run pay for? Their keys, by round and stage."""
+        where = (Entry.run == run, col(Entry.subject).startswith("call:"))
+        return self._placed(select(Entry.round, Entry.stage, Entry.subject).where(*where))
+
+    def named(self, run: str) -> dict[tuple[int, str], set[str]]:
+        """From which calls were drafts and verdicts of this run read, whoever paid? Their keys, by round and step."""
+        drafts = select(Draft.round, Draft.step, Draft.call).where(Draft.run == run, col(Draft.call).is_not(None))
+        verdicts = select(Draft.round, Verdict.step, Verdict.call).join(Draft, col(Draft.key) == Verdict.draft)
+        return self._placed(drafts, verdicts.where(Verdict.run == run, col(Verdict.call).is_not(None)))
+
+    def _placed(self, *statements: Any) -> dict[tuple[int, str], set[str]]:
+        found: dict[tuple[int, str], set[str]] = {}
         with self.reading() as session:
-            for stage, *taken in session.execute(statement.order_by(Entry.key)):
-                found.setdefault(stage, []).append(Purchase(*taken))
+            for statement in statements:
+                for round_number, step, call in session.execute(statement):
+                    found.setdefault((round_number, step), set()).add(call)
         return found
+
+    def purchases(self, calls: Iterable[str]) -> dict[str, Purchase]:
+        """What did these calls take? By key; what is not stored is left out."""
+        # Only a repair has more than the prompt, and only its request is worth reading.
+        later = func.json_array_length(col(Call.request)["messages"]) > 1
+        taken = (Call.prompt_tokens, Call.completion_tokens, Call.usd, Call.latency_s, Call.model)
+        statement = select(Call.key, *taken, case((later, Call.request)))  # type: ignore[call-overload]
+        keys, found = sorted(calls), dict[str, Purchase]()
+        with self.reading() as session:
+            for start in range(0, len(keys), PAGE):
+                for key, *figures, request in session.execute(
+                    statement.where(col(Call.key).in_(keys[start : start + PAGE])).order_by(Call.key)
+                ):
+                    found[key] = Purchase(*figures, _repaired(figures[-1], request) if request else "")
+        return found
+
+    def written(self, run: str, step: str, round: int) -> int:
+        """How often did a step write something in one round? What one reply gave counts once."""
+        statement = select(Draft.parents, Draft.producer, Draft.sample)
+        with self.reading() as session:
+            rows = session.execute(statement.where(Draft.run == run, Draft.step == step, Draft.round == round))
+            return len({(*parents, producer, sample) for parents, producer, sample in rows})
 
     def calls_by_stage(self, run: str) -> list[CallCount]:
         """Which models did each stage ask, and how did these calls end?"""
@@ -194,6 +228,11 @@ class Accounts(Lineage):
                 continue
             if digest != dataset.digest:
                 yield f"Dataset {dataset.key} has the digest {dataset.digest}, but its rows have {digest}."
+
+
+def _repaired(model: str, request: dict[str, Any]) -> str:
+    """Key of the request that held the prompt alone; of one that asked for several replies it is another."""
+    return Call.key_of({"model": model, "request": {**request, "messages": request["messages"][:1]}})
 
 
 def _sums() -> tuple[Any, ...]:

@@ -45,6 +45,10 @@ class StoreError(Exception):
     """Something about the store that a person can put right: what was found, what was expected, what to do."""
 
 
+class UnfitRecord(StoreError):
+    """A record that no store would take; with the store itself nothing is wrong."""
+
+
 def address(url: str | Path) -> URL:
     """The one spelling of a store's address. A plain path means SQLite. Raises StoreError."""
     text = str(url)
@@ -113,7 +117,9 @@ def explained(place: str) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
-        raise StoreError(explanation(place, getattr(error, "orig", None) or error)) from error
+        cause = getattr(error, "orig", None) or error
+        unfit = isinstance(cause, sqlite3.IntegrityError | psycopg.DataError | psycopg.IntegrityError)
+        raise (UnfitRecord if unfit else StoreError)(explanation(place, cause)) from error
 
 
 def explanation(place: str, error: BaseException) -> str:

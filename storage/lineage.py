@@ -78,6 +78,10 @@ class Lineage:
         """Was this request already paid for, and what was the reply?"""
         return self._get(Call, key)
 
+    def holds_calls(self) -> bool:
+        """Is there any stored reply?"""
+        return bool(self._column(select(Call.key).limit(1)))
+
     def stored_calls(self, keys: Iterable[str]) -> set[str]:
         """Which of these requests have a stored reply? Their keys alone."""
         wanted = sorted(keys)

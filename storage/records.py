@@ -180,7 +180,7 @@ class Batch(Keyed, table=True):
     """The provider's name for it."""
     state: BatchState = Field(default=BatchState.INTENDED, sa_type=Word(BatchState), index=True)  # type: ignore[call-overload]
     note: str = _text("")
-    """How it ended, in the provider's word."""
+    """How it ended, in the provider's word; while it is intended, which process is submitting it."""
     created_at: datetime = _when()
 
 

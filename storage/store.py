@@ -14,13 +14,13 @@ from sqlmodel import SQLModel, col
 
 from storage.accounts import Accounts, Purchase, Spending, StepYield
 from storage.bulk import insert_new
-from storage.engine import StoreError, address, explained, make_engine, place_of, writer
+from storage.engine import StoreError, UnfitRecord, address, explained, make_engine, place_of, writer
 from storage.keyed import Keyed, row_form
 from storage.lineage import rows_digest
 from storage.migrations import bring_up_to_date
 from storage.records import Batch, BatchState, Call, CallOutcome, Draft, Forecast, Record, Run
 
-__all__ = ["Purchase", "Spending", "StepYield", "Store", "StoreError", "open_store", "rows_digest"]
+__all__ = ["Purchase", "Spending", "StepYield", "Store", "StoreError", "UnfitRecord", "open_store", "rows_digest"]
 
 Row = dict[str, Any]
 Readings = Mapping[str, tuple[CallOutcome, str]]
@@ -95,7 +95,9 @@ class Store(Accounts):
             except (TypeError, UnicodeEncodeError, OverflowError, StatementError) as error:
                 if isinstance(error, StatementError) and not isinstance(error.orig, TypeError | ValueError):
                     raise
-                raise StoreError(f"Store {self.place}: a value cannot be kept ({error}). Nothing was added.") from error
+                raise UnfitRecord(
+                    f"Store {self.place}: a value cannot be kept ({error}). Nothing was added."
+                ) from error
             if readings:
                 self._settle_readings(connection, readings)
             return added
@@ -104,7 +106,7 @@ class Store(Accounts):
         rows = [{"call": key, "as": outcome, "why": readings[key][1]} for key, (outcome, _) in sorted(readings.items())]
         settled = connection.execute(_SETTLE, rows, execution_options={"preserve_rowcount": True}).rowcount
         if settled not in (len(rows), -1):
-            raise StoreError(
+            raise UnfitRecord(
                 f"Store {self.place}: {len(rows) - settled} of {len(rows)} calls that were read are not stored. "
                 "Add a call before it is read."
             )
@@ -168,7 +170,7 @@ def _checked_row(record: Record) -> Row:
     """The record's columns, validated anew: a table class checks neither its arguments nor what is set later."""
     kind: Any = type(record)
     if not isinstance(record, Record):
-        raise StoreError(f"A {kind.__name__} is not a record. Expected one of storage.records.")
+        raise UnfitRecord(f"A {kind.__name__} is not a record. Expected one of storage.records.")
     try:
         # Straight from where SQLAlchemy keeps values, unless one has yet to be loaded.
         row = row_form(kind).validate_python(
@@ -179,11 +181,11 @@ def _checked_row(record: Record) -> Row:
         derived = kind.key_of(row) if issubclass(kind, Keyed) else None
     except ValidationError as error:
         misfits = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-        raise StoreError(f"A {kind.__name__} does not fit ({misfits}). Nothing was added.") from error
+        raise UnfitRecord(f"A {kind.__name__} does not fit ({misfits}). Nothing was added.") from error
     except TypeError as error:
-        raise StoreError(f"A {kind.__name__} holds what JSON cannot ({error}). Nothing was added.") from error
+        raise UnfitRecord(f"A {kind.__name__} holds what JSON cannot ({error}). Nothing was added.") from error
     if derived is not None and row["key"] != derived:
-        raise StoreError(
+        raise UnfitRecord(
             f"A {kind.__name__} has the key {row['key']!r}, but its content has {derived}. Nothing was added. "
             f"Make records with {kind.__name__}.new(...) and do not change them afterwards."
         )

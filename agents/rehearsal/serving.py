@@ -17,7 +17,7 @@ def serve(*arguments: str) -> Iterator[str]:
 
     Raises RuntimeError if it does not start; why is on the standard error stream, which it shares.
     """
-    command = [sys.executable, "-m", "agents.rehearsal.server", "--until-stdin-closes", *arguments]
+    command = [sys.executable, "-P", "-m", "agents.rehearsal.server", "--until-stdin-closes", *arguments]
     paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     # The parent's end of this pipe closes however the parent ends, even when it is killed: that stops the child.

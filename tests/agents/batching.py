@@ -39,14 +39,18 @@ def counts(url: str) -> dict[str, int]:
     return httpx.get(url.removesuffix("/v1") + "/counts").json()
 
 
-def line_to(url: str, store: Store, **options: Any) -> BatchLine:
+def line_to(url: str, store: Store, rhythm: Rhythm = RHYTHM, **options: Any) -> BatchLine:
     endpoint = Endpoint(url, options.pop("model", PLAIN), max_tokens=200, **options)
-    return BatchLine(endpoint, StoredBatches(store), patience=QUICK, rhythm=RHYTHM)
+    return BatchLine(endpoint, StoredBatches(store), patience=QUICK, rhythm=rhythm)
+
+
+def ledger_of(store: Store, **caps: Any) -> RunLedger:
+    return RunLedger(store, "run", Budget(**caps))
 
 
 @asynccontextmanager
-async def teaching(url: str, store: Store, **caps: Any) -> AsyncIterator[EndpointTeacher]:
-    async with aclosing(RunLedger(store, "run", Budget(**caps))) as ledger, aclosing(line_to(url, store)) as line:
+async def teaching(url: str, store: Store, rhythm: Rhythm = RHYTHM, **caps: Any) -> AsyncIterator[EndpointTeacher]:
+    async with aclosing(ledger_of(store, **caps)) as ledger, aclosing(line_to(url, store, rhythm)) as line:
         yield EndpointTeacher(line, ledger)
 
 

@@ -157,12 +157,16 @@ class Ledger:
         self.purse.reserved.append(worst)
         self.purse.events.append("reserve")
 
-    async def keep(self, call: Call, worst: Reservation) -> None:
+    async def keep(self, call: Call, worst: Reservation) -> Call:
         assert worst.prompt_tokens >= call.prompt_tokens
         await asyncio.sleep(0)
         self.log.calls[call.key] = json.loads(json.dumps(call.model_dump(), default=str))
         self.log.events.append(("keep", call.key))
         self.purse.events.append("settle")
+        return call
+
+    def permit(self) -> None:
+        pass
 
     def release(self, worst: Reservation) -> None:
         self.purse.events.append("release")

@@ -9,13 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from agents import batch_line
+from agents import batch_api, batch_line
 from agents.batch_api import _result
 from agents.generators.write_solution import WorkedSolution
 from agents.kinds import Unanswered
-from agents.line import Errand
+from agents.line import Errand, FormNotSupported
+from agents.procs import here
 from agents.rehearsal.serving import serve
-from agents.teacher import BudgetSpent
+from agents.teacher import BudgetSpent, EndpointTeacher
 from agents.troubles import TeacherUnavailable, Trouble
 from storage.records import BatchState
 from storage.store import Store
@@ -25,6 +26,7 @@ from tests.agents.batching import (
     batches,
     calls,
     counts,
+    ledger_of,
     line_to,
     prompts,
     states,
@@ -119,6 +121,26 @@ async def test_a_batch_refused_as_a_whole_says_why(calm: str, store: Store, monk
         assert len(await answers(teacher, asked)) == 2
 
 
+async def test_a_refusal_that_speaks_of_forms_is_about_forms_only_where_one_was_asked_for(
+    calm: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else there would be no weaker way to ask."""
+    problem = b'{"custom_id": "guided grammar", "method": "POST", "url": "/v1/chat/completions"}\n'
+    monkeypatch.setattr(batch_line, "file_of", lambda _: problem)
+    monkeypatch.setattr(batch_api, "_said", lambda _: "guided grammar is too deep")
+    plain, formed = (body(prompt) for prompt in prompts(2))
+    formed = formed.replace(b"{", b'{"response_format":{},', 1)
+    async with aclosing(line_to(calm, store)) as line:
+        asking = (line.complete("call:1", plain, 0, Errand()), line.complete("call:2", formed, 0, Errand()))
+        one, other = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(one, TeacherUnavailable)
+    assert "Found: guided grammar is too deep" in str(one)
+    assert isinstance(other, FormNotSupported)
+    async with aclosing(line_to(calm, store, structured="instruction")) as line, aclosing(ledger_of(store)) as ledger:
+        with pytest.raises(TeacherUnavailable, match="refused as a whole"):
+            await EndpointTeacher(line, ledger).ask(*prompts(1), WorkedSolution)
+
+
 async def test_an_endpoint_without_a_batch_api_is_said(calm: str, store: Store) -> None:
     async with teaching(f"{calm}/elsewhere", store) as teacher:
         with pytest.raises(TeacherUnavailable, match=r"\(404\).* take `batch: true` out of the machine file"):
@@ -129,7 +151,7 @@ async def test_an_endpoint_that_is_not_there_is_said(store: Store) -> None:
     async with teaching("http://127.0.0.1:9/v1", store) as teacher:
         with pytest.raises(TeacherUnavailable, match="it cannot be reached"):
             await answers(teacher, prompts(1))
-    assert states(store) == [("intended", "")]
+    assert states(store) == [("intended", here())]
 
 
 def body(prompt: str, **more: object) -> bytes:

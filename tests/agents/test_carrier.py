@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agents import wire as wire_module
 from agents.carrier import Carrier
 from agents.endpoint import Endpoint
 from agents.line import Line
@@ -74,6 +75,41 @@ async def test_a_process_that_is_killed_is_replaced_and_nothing_is_lost() -> Non
         os.kill(carrier._process.pid, signal.SIGKILL)
         replies = await asyncio.gather(*asking)
         assert len(replies) == len(log.calls) == 8
+
+
+@pytest.mark.parametrize("charset", ["hex", "undefined", "no-such-charset"])
+async def test_an_answer_in_no_known_charset_is_a_trouble_like_any_other(charset: str) -> None:
+    odd = (500, {"error": "no"}, {"content-type": f"application/json; charset={charset}"})
+    async with serving(odd) as server, carried(server.base_url) as (_, wire):
+        with pytest.raises(Trouble):
+            await asyncio.wait_for(wire.post("/chat/completions", b"{}"), 5)
+
+
+async def test_what_fails_in_the_process_is_raised_here() -> None:
+    async with serving(GOOD) as server, carried(server.base_url) as (_, wire):
+        with pytest.raises(RuntimeError, match="the process that carries the requests failed at one: TypeError"):
+            await asyncio.wait_for(wire.post(5, b"{}"), 5)  # type: ignore[arg-type]
+
+
+async def test_a_password_of_netrc_is_not_sent(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("default login me password private\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setattr(Endpoint, "is_loopback", False)
+    monkeypatch.setattr(wire_module, "ALLOW_REQUESTS", True)
+    async with serving(GOOD) as server:
+        wire = Wire(Endpoint(server.base_url, "m", KEY))
+        await wire.post("/chat/completions", b"{}")
+        await wire.aclose()
+    assert f"authorization: Bearer {KEY}" in server.heads[0]
+
+
+async def test_a_module_of_the_folder_where_a_run_starts_is_not_imported(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "openai.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    async with serving(GOOD) as server, carried(server.base_url) as (_, wire):
+        assert (await asyncio.wait_for(wire.post("/chat/completions", b"{}"), 10)).content
 
 
 async def test_large_requests_and_replies_arrive_whole() -> None:

@@ -1,20 +1,23 @@
 """The way to an endpoint that several teachers share: what is sent once, and what a failure is blamed on."""
 
 import asyncio
+import contextlib
 import random
 from typing import Any
 
 import pytest
 
-from agents.kinds import Unanswered
+from agents.flights import Flights
+from agents.kinds import Unanswered, UnreadableReply
 from agents.line import Line
 from agents.pace import DOWN_AFTER
-from agents.teacher import EndpointTeacher, Reservation
+from agents.teacher import BudgetSpent, EndpointTeacher, Reservation
 from agents.troubles import TeacherUnavailable
 from storage.records import Call
 from tests.agents.scripted import (
     GOOD,
     NO_SCHEMA,
+    QUICK,
     Answer,
     Ledger,
     MemoryLog,
@@ -141,10 +144,11 @@ class Slow(Ledger):
         await asyncio.sleep(random.uniform(0, 0.004))
         return found
 
-    async def keep(self, call: Call, worst: Reservation) -> None:
+    async def keep(self, call: Call, worst: Reservation) -> Call:
         await asyncio.sleep(random.uniform(0, 0.004))
-        await super().keep(call, worst)
+        kept = await super().keep(call, worst)
         await asyncio.sleep(random.uniform(0, 0.004))
+        return kept
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -168,10 +172,10 @@ async def test_a_reply_that_is_being_kept_is_kept_when_its_asker_is_cancelled() 
     keeping = asyncio.Event()
 
     class Keeping(Ledger):
-        async def keep(self, call: Call, worst: Reservation) -> None:
+        async def keep(self, call: Call, worst: Reservation) -> Call:
             keeping.set()
             await asyncio.sleep(0.02)
-            await super().keep(call, worst)
+            return await super().keep(call, worst)
 
     async with serving(GOOD) as server:
         line, log, purse = line_to(server), MemoryLog(), Purse()
@@ -182,3 +186,47 @@ async def test_a_reply_that_is_being_kept_is_kept_when_its_asker_is_cancelled() 
         await line.aclose()
     assert log.outcomes() == ["answered"]
     assert purse.events == ["reserve", "settle"]
+
+
+async def test_one_model_at_two_endpoints_is_asked_once_for_one_thing() -> None:
+    async with serving(GOOD, delay_s=0.05) as one, serving(GOOD, delay_s=0.05) as other:
+        flights, ledger = Flights(), Ledger(MemoryLog(), Purse())
+        lines = [Line(line_to(server).endpoint, flights=flights, patience=QUICK) for server in (one, other)]
+        replies = await asyncio.gather(*(EndpointTeacher(line, ledger).ask("2+2?", Answer) for line in lines))
+        for line in lines:
+            await line.aclose()
+    assert len({reply.call for reply in replies}) == len(one.bodies) + len(other.bodies) == 1
+
+
+async def test_a_request_that_waited_too_long_for_its_place_is_kept_back() -> None:
+    class Over(Ledger):
+        def permit(self) -> None:
+            raise BudgetSpent("the minutes are over")
+
+    async with serving(GOOD) as server:
+        line, log, purse = line_to(server), MemoryLog(), Purse()
+        with pytest.raises(BudgetSpent):
+            await EndpointTeacher(line, Over(log, purse)).ask("2+2?", Answer)
+        await line.aclose()
+        assert not server.bodies
+    assert purse.events == ["reserve", "release"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"message": "x"},
+        {"message": {"content": '{"answer": 4}'}, "logprobs": [1]},
+        {"message": {"content": '{"answer": 4}'}, "logprobs": {"content": [{"logprob": 1}]}},
+        {"message": {"content": 5, "refusal": ["no"]}, "finish_reason": 3},
+    ],
+)
+async def test_a_reply_of_any_shape_is_stored_before_it_is_found_unreadable(odd: dict[str, Any]) -> None:
+    body = {"choices": [{"message": {"content": ""}}, odd] if odd == {"message": "x"} else [odd]}
+    async with serving((200, body)) as server:
+        log = MemoryLog()
+        teacher = teach(server, log)
+        with contextlib.suppress(UnreadableReply):
+            await teacher.ask("2+2?", Answer)
+        await teacher.aclose()
+    assert len(log.calls) == len(server.bodies) > 0

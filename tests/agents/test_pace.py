@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.endpoint import Endpoint
-from agents.pace import DOWN_AFTER, Pace
+from agents.pace import DOWN_AFTER, LONGEST_RESET_S, Pace
 from agents.patience import Patience
 from agents.troubles import Outage, Trouble
 from tests.agents.scripted import GOOD, Answer, line_to, serving, teach
@@ -126,11 +126,25 @@ async def test_clean_windows_grow_it_back_and_never_above_the_limit() -> None:
     assert pace.at_once == 64
 
 
-async def test_replies_that_take_half_the_time_out_count_as_refused() -> None:
+async def test_replies_that_queue_for_half_the_time_out_count_as_refused() -> None:
     pace = a_pace(timeout_s=1.0)
+    pace.answered(0.05, {})
     for _ in range(64):
         pace.answered(0.6, {})
     assert pace.at_once < 64
+
+
+async def test_a_model_that_is_slow_by_itself_is_not_slowed_down() -> None:
+    pace = a_pace(timeout_s=1.0)
+    for _ in range(200):
+        pace.answered(0.6, {})
+    assert pace.at_once == 64
+
+
+async def test_a_reset_that_lies_far_away_holds_nobody_for_so_long() -> None:
+    pace = a_pace()
+    pace.answered(0.05, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1790000000"})
+    assert 0 < (pace._wait(1) or 0) <= LONGEST_RESET_S
 
 
 async def test_fewer_at_once_holds_those_who_wait() -> None:
