@@ -84,7 +84,8 @@ def plan(
         int | None,
         typer.Option(
             min=1,
-            help="Ask for about so many seeds first. What that costs is capped like a run and comes beside the run's own budget; the run will not pay for it again.",
+            help="Ask for about so many seeds first, beside the run's own budget and within caps as high; "
+            "the run will not pay for them again.",
         ),
     ] = None,
     edits: Edits = None,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 from statistics import fmean, stdev
@@ -49,21 +50,25 @@ class Evidence:
         """Of one input."""
         return len(self.purchases) / max(1, self.inputs - self.lost)
 
+    @cached_property
     def prompt(self) -> Mean | None:
         """Tokens of one call; None where endpoints did not report any."""
         return _mean([float(p.prompt_tokens) for p in self._reported()])
 
+    @cached_property
     def completion(self) -> Mean | None:
         return _mean([float(p.completion_tokens) for p in self._reported()])
 
     def _reported(self) -> list[Purchase]:
         return [p for p in self.purchases if p.prompt_tokens + p.completion_tokens]
 
+    @cached_property
     def usd(self) -> Mean | None:
         """Of one call, as it was charged; None if that is unknown of any."""
         known = [p.usd for p in self.purchases if p.usd is not None]
         return _mean(known) if len(known) == len(self.purchases) else None
 
+    @cached_property
     def seconds(self) -> Mean | None:
         return _mean([p.seconds for p in self.purchases])
 
@@ -97,7 +102,7 @@ class _Look:
         inputs = outputs = lost = 0
         calls: dict[str, Purchase] = {}
         for number in (number for number in self._rounds if self._through(step, number)):
-            named, bought = (calls.get((number, step.step), set()) for calls in (self._named, self._bought))
+            named, bought = (known.get((number, step.step), set()) for known in (self._named, self._bought))
             used = self._with_repaired(named | bought)
             outputs += len(self._streams.let_through(step, step.to, number))
             if isinstance(step, Generate):

@@ -134,7 +134,7 @@ def forecast(
 
 def _priced(step: AnyStep, prices: Mapping[str, Price | None], seen: Evidence | None) -> bool:
     """Whether it is known what a step's calls cost: what the models charge, or failing that what was charged."""
-    return all(prices[role] for role in roles_of(step)) or bool(seen and seen.usd())
+    return all(prices[role] for role in roles_of(step)) or bool(seen and seen.usd)
 
 
 def _spans(tallies: list[_Tally], *, priced: bool) -> dict[str, Any]:
@@ -251,7 +251,7 @@ class _Rates:
             self.share = 1.0 if by_rule else chance.random()
             self.calls = chance.uniform(1.0, 1.3) if roles else 0.0
         seen = seen or Evidence(0, 0)
-        prompt, completion, usd, seconds = seen.prompt(), seen.completion(), seen.usd(), seen.seconds()
+        prompt, completion, usd, seconds = seen.prompt, seen.completion, seen.usd, seen.seconds
         self.prompt = _drawn(prompt, chance) if prompt else chance.uniform(0.05, 0.75) * longest
         self.completion = _drawn(completion, chance) if completion else chance.uniform(0.05, 0.75) * longest
         self.tokens = self.prompt + self.completion

@@ -139,7 +139,7 @@ class Accounts(Lineage):
                 for key, *figures, request in session.execute(
                     statement.where(col(Call.key).in_(keys[start : start + PAGE])).order_by(Call.key)
                 ):
-                    found[key] = Purchase(*figures, _repaired(figures[-1], request) if request else "")
+                    found[key] = Purchase(*figures, repairs=_repaired(figures[-1], request) if request else "")
         return found
 
     def written(self, run: str, step: str, round: int) -> int:

@@ -138,7 +138,7 @@ async def test_a_refusal_that_speaks_of_forms_is_about_forms_only_where_one_was_
     assert isinstance(other, FormNotSupported)
     async with aclosing(line_to(calm, store, structured="instruction")) as line, aclosing(ledger_of(store)) as ledger:
         with pytest.raises(TeacherUnavailable, match="refused as a whole"):
-            await EndpointTeacher(line, ledger).ask(*prompts(1), WorkedSolution)
+            await EndpointTeacher(line, ledger).ask(prompts(1)[0], WorkedSolution)
 
 
 async def test_an_endpoint_without_a_batch_api_is_said(calm: str, store: Store) -> None:

@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from orchestrator.clauses import Budget
 from orchestrator.cycle import open_work, run_directly, teach
 from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine, ModelEntry, lines_for, teachers_for
+from storage.keyed import utc_now
 from storage.records import Batch, BatchState
 from storage.store import Store
 from tests.agents.batching import (
@@ -108,13 +111,91 @@ async def test_a_batch_that_was_never_submitted_is_sent_afresh(calm: str, store:
     assert [batch.number for batch in batches(store)] == [0, 1]
 
 
-async def test_a_batch_that_the_provider_has_lost_is_sent_afresh(calm: str, store: Store) -> None:
-    asked = prompts(3)
-    batch = await StoredBatches(store).intend(calm, keys := await requests_of(calm, store, asked))
-    store.settle_batch(batch.key, BatchState.SUBMITTED, "batch_nobody_knows")
+def written_down(url: str, store: Store, keys: list[str], age: timedelta, **facts: Any) -> None:
+    store.add(Batch.new(endpoint=url, requests=keys, created_at=utc_now() - age, **facts))
+
+
+def process_that_has_ended() -> str:
+    code = "from agents.procs import here; print(here())"
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("age_s", "owner"), [(0.0, process_that_has_ended), (700.0, lambda: "1@elsewhere"), (700.0, lambda: "")]
+)
+async def test_a_batch_whose_process_is_dead_or_too_late_is_sent_afresh(
+    calm: str, store: Store, age_s: float, owner: Callable[[], str]
+) -> None:
+    asked = prompts(2)
+    written_down(calm, store, await requests_of(calm, store, asked), timedelta(seconds=age_s), note=owner())
     new = await resumed(calm, store, asked)
-    assert (new["batches"], new["answered"], len(keys)) == (1, 3, 3)
-    assert states(store) == [("ended", "gone"), ("ended", "completed")]
+    assert (new["batches"], new["answered"]) == (1, 2)
+    assert states(store) == [("ended", "never submitted"), ("ended", "completed")]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_a_batch_that_another_process_is_submitting_is_waited_for(
+    calm: str, store: Store, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """Also by another line of the same process, and when its upload takes its time."""
+    asked, before, submit, may_go = prompts(4), counts(calm), batch_line.BatchApi.submit, asyncio.Event()
+
+    async def late(*told: Any) -> Any:
+        await may_go.wait()
+        return await submit(*told)
+
+    monkeypatch.setattr(batch_line.BatchApi, "submit", late)
+    async with teaching(calm, store) as one, teaching(calm, store) as other:
+        first = asyncio.create_task(answers(one, asked))
+        await until(lambda: batches(store))
+        if elsewhere:
+            store.settle_batch(batches(store)[0].key, BatchState.INTENDED, "", "1@elsewhere")
+        second = asyncio.create_task(answers(other, asked))
+        await asyncio.sleep(0.3)
+        assert len(batches(store)) == 1
+        may_go.set()
+        assert await first == await second
+    new = counts(calm)
+    assert (new["batches"] - before["batches"], new["repeats"]) == (1, before["repeats"])
+    assert states(store) == [("ended", "completed")]
+
+
+async def test_a_process_gives_a_submission_up_before_others_do(calm: str, store: Store) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_line.BatchApi, "submit", lambda *_: asyncio.sleep(9))
+        async with teaching(calm, store, replace(RHYTHM, submit_s=0.2)) as teacher:
+            with pytest.raises(TeacherUnavailable, match=r"could not be submitted within 0.18 s"):
+                await answers(teacher, prompts(1))
+
+
+async def test_a_batch_that_the_provider_has_lost_is_sent_afresh_once_it_cannot_come_back(
+    calm: str, store: Store
+) -> None:
+    asked = prompts(3)
+    facts = {"state": BatchState.SUBMITTED, "remote": "batch_nobody_knows"}
+    written_down(calm, store, await requests_of(calm, store, asked), timedelta(hours=27), **facts)
+    assert (await resumed(calm, store, asked[:2]))["answered"] == 2
+    assert states(store) == [("submitted", ""), ("ended", "completed")]
+    assert (await resumed(calm, store, asked))["answered"] == 1
+    assert states(store) == [("ended", "gone"), ("ended", "completed"), ("ended", "completed")]
+
+
+async def test_a_batch_of_another_account_is_neither_closed_nor_paid_again(slow: str, store: Store) -> None:
+    asked = prompts(3)
+    batch = await left(slow, store, asked)
+    store.settle_batch(batch.key, BatchState.SUBMITTED, "batch_of_another_account")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_line.BatchApi, "find", lambda *_: asyncio.sleep(0))
+        before = counts(slow)["batches"]
+        async with teaching(slow, store) as teacher:
+            with pytest.raises(
+                TeacherUnavailable, match=r"_of_another_account is not known .* another account's key\?"
+            ):
+                await answers(teacher, asked)
+    assert counts(slow)["batches"] == before
+    assert states(store) == [("submitted", "")]
+    assert (await resumed(slow, store, asked))["batches"] == 0
+    assert [(one.state, one.remote) for one in batches(store)] == [("ended", batch.remote)]
 
 
 async def requests_of(url: str, store: Store, asked: Sequence[str]) -> list[str]:

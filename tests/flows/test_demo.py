@@ -19,7 +19,7 @@ def test_the_demo_teaches_what_the_base_cannot_do(tmp_path: Path) -> None:
     assert summary["accuracy"]["before"] < 0.2
     assert summary["accuracy"]["after"] > 0.8
     assert summary["rounds"] == 2
-    assert summary["failures_targeted"] == 80
+    assert 20 < summary["failures_targeted"] <= 80
     assert all(score["after"] > score["before"] and score["n"] == 40 for score in summary["skills"].values())
     assert len(summary["skills"]) == 10
     assert min(summary[name] for name in ("calls", "accepted", "rejected", "unreadable")) > 0

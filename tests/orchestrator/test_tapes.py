@@ -20,7 +20,7 @@ from orchestrator.machine import Machine, ModelEntry
 from orchestrator.production import SPLIT_GUARD
 from orchestrator.recipe import Recipe
 from orchestrator.tape_file import TapeError, _end, read_header, read_records
-from orchestrator.tapes import Taped, record, replay
+from orchestrator.tapes import SECRET_NAMES, Taped, record, replay
 from storage.records import Call, CallOutcome, Run, Seed
 from storage.store import Store, open_store
 from tests.conftest import Loop
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the machine that the tests run on."""
-    for name in [name for name in os.environ if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET"))]:
+    for name in [name for name in os.environ if name.upper().endswith(SECRET_NAMES)]:
         monkeypatch.delenv(name)
 
 
@@ -79,8 +79,22 @@ async def test_a_replay_in_a_home_leaves_the_very_drafts_and_verdicts(
             assert {k: v.outcome for k, v in kept.verdicts(key, step).items()} == {
                 k: v.outcome for k, v in store.verdicts(key, step).items()
             }
-    with pytest.raises(TapeError, match=r"holds run .* already; name an empty folder"):
+    with pytest.raises(TapeError, match=r"holds run .* already, .* e.g. --home .*/home-replayed$"):
         await replay(path, tmp_path / "home")
+
+
+@pytest.mark.parametrize("held", ["run", "call"])
+async def test_a_store_in_use_takes_no_tape(tmp_path: Path, held: str) -> None:
+    """Its later runs would take what anybody may have written into the tape for replies that were paid for."""
+    home = tmp_path / "home"
+    (tmp_path / "home-replayed").mkdir()
+    run = Run.new(recipe_name="other", recipe_digest="recipe:b2:1", recipe={})
+    with open_store(home / "store.sqlite") as store:
+        store.add(run if held == "run" else Call.new(model="m", request={}, reply={}))
+    with pytest.raises(TapeError, match=rf"holds {held}.* already, .* e.g. --home .*/home-replayed2$"):
+        await replay(SHIPPED, home)
+    with open_store(home / "store.sqlite") as store:
+        assert len(store.runs()) == (held == "run")
 
 
 async def test_the_same_work_is_the_same_file(
