@@ -5,6 +5,7 @@ shrinks with the *share* of them that met a limit, since one refusal in a hundre
 """
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -14,8 +15,11 @@ from agents.endpoint import Endpoint
 from agents.patience import Patience
 from agents.troubles import Outage, Trouble, seconds_in
 
+logger = logging.getLogger(__name__)
 GAIN = 0.25
 """Weight of the newest window in the share of refusals."""
+TOLERATED = 0.15
+"""Up to this share, refusals are an endpoint's mood and not its limit: fewer at once would not be refused less."""
 CROWDED = 0.2
 """From this share of refusals on, an endpoint's Retry-After is meant for everyone and not for one request."""
 QUEUEING = 4
@@ -97,6 +101,8 @@ class Pace:
         elif trouble.is_outage:
             self._failures += 1
             if self._failures >= DOWN_AFTER and now >= self._still_until:
+                if not self._trials:
+                    logger.warning("the endpoint does not answer; trying again for a minute or so: %s", trouble)
                 self._trials += 1
                 self._outage = trouble
                 self._still_until = now + self._patience.pause(self._trials)
@@ -114,7 +120,7 @@ class Pace:
         if window.size < self.at_once:
             return
         self._share += GAIN * (window.refused / window.size - self._share)
-        if window.refused:
+        if window.refused and self._share > TOLERATED:
             self.at_once = max(1.0, self.at_once * (1 - self._share / 2))
         else:
             self.at_once = min(self._most, self.at_once + max(1.0, self.at_once / 16))

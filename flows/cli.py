@@ -226,11 +226,12 @@ def prices(
     """List what models charge, in USD per million tokens, since when, and where that was read."""
     from orchestrator.machine import load_machine
 
-    rows = load_machine(machine).tables.rows(model)
+    loaded = load_machine(machine)
+    rows = [*loaded.own_prices(model), *loaded.tables.rows(model)]
     if model and not rows and not as_json:
         out.print(f"the price of {model} is unknown; say it in the machine file", markup=False, soft_wrap=True)
         return
-    print_rows(rows, as_json)
+    print_rows(rows[:1] if model else rows, as_json)
 
 
 @app.command("try")

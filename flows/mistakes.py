@@ -46,6 +46,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         return str(error), INTERRUPTED
     if isinstance(error, TeacherUnavailable | WorkerFailed | ServerFailed):
         return f"{error}\nWhat is done is kept; the same command goes on where it stopped.", INTERRUPTED
+    if isinstance(error, FileNotFoundError):
+        return f"No such file: {error.filename}", USAGE
     if isinstance(error, OSError):
         what = f"{error.strerror or error}: {error.filename}" if error.filename else str(error.strerror or error)
         return f"{what}; make room or grant access, and type the same command again: what is done is kept", USAGE

@@ -1,6 +1,8 @@
 """What a person sees while a run works: one live block on a terminal, plain lines anywhere else."""
 
+import logging
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,20 +15,37 @@ from orchestrator.work import Work
 COUNTED = ("written", "accepted", "rejected", "unreadable")
 
 
+class Warnings(logging.Handler):
+    """What those who ask teachers warn of, such as an endpoint that does not answer."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._told = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._told(f"  {record.getMessage()}")
+
+
 class Screen:
     """Listens to a run (`tell`) and shows where it is: stage, yield, spending, time."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = time.monotonic()
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self.work: Work | None = None
+        self._warnings = Warnings(self._say)
         self._yield = dict.fromkeys(COUNTED, 0)
         self._steps: dict[tuple[int, str], dict[str, int]] = {}
         self._paces: dict[str, tuple[float, int]] = {}
         self._now = "starting"
-        self.work: Work | None = None
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._block)
+            if console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> Self:
+        logging.getLogger("agents").addHandler(self._warnings)
         if self._live:
             self._live.start()
         return self
@@ -34,6 +53,7 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        logging.getLogger("agents").removeHandler(self._warnings)
         if self._live:
             self._live.stop()
 
@@ -44,8 +64,6 @@ class Screen:
         self._now = line
         if lasting:
             self._say(line)
-        if self._live:
-            self._live.update(self._block())
 
     def _say(self, line: str) -> None:
         """As text, never as markup: what teachers and users write may look like it."""

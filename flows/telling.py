@@ -25,6 +25,8 @@ def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: 
         )
         said.append(ended)
     said += [_forecast(line) for line in summary.forecast]
+    if summary.forecast and summary.forecast[0]["rounds"] != summary.forecast[0]["rounds_expected"]:
+        said.append(f"the forecast was for {summary.forecast[0]['rounds_expected']} rounds, and the run needed fewer")
     out.print()
     out.print(_skills(summary))
     out.print(Text(f"\n{_sentence(summary)}", style="bold"), soft_wrap=True)
@@ -86,15 +88,21 @@ def print_outlook(outlook: Outlook, pilot: bool, out: Console) -> None:
     if cost := outlook.pilot:
         money = "price unknown" if cost.usd is None else f"${cost.usd:.2f}"
         out.print(f"the pilot cost {cost.calls:,} calls, {money}, beside the run's own budget")
-    if outlook.most_usd is not None:
-        out.print(f"the budget stops the run before it passes ${outlook.most_usd:g}")
+    for what, cap in outlook.caps.items():
+        span = getattr(outlook, what)
+        passes = "; by this forecast it will" if span and span.likely > cap else ""
+        out.print(f"the budget stops the run before it passes {cap:g} {what}{passes}")
     unknown = sorted({stage.step for stage in outlook.stages if not stage.known})
     rounds = max(stage.round for stage in outlook.stages)
     every = f", if all {rounds} rounds are needed" if rounds > 1 else ""
-    out.print(Text(f"\nfrom {outlook.basis}{every}; in brackets what nine runs of ten stay within"), soft_wrap=True)
+    told = f"\nfrom {outlook.basis}{every}; in brackets what nine runs of ten stay within"
+    out.print(Text(f"{told}; `go on` are the drafts that a step lets through"), soft_wrap=True)
     if unknown:
         hint = "" if pilot else "; `--pilot 20` asks for a few seeds first, and the run will not pay for them again"
-        out.print(Text(f"nothing is known yet of {', '.join(unknown)}{hint}"), soft_wrap=True)
+        out.print(
+            Text(f"nothing is known yet of {', '.join(unknown)}: all of it is counted as going on{hint}"),
+            soft_wrap=True,
+        )
 
 
 def _span(span: Span) -> str:
@@ -109,7 +117,11 @@ def _short(number: float) -> str:
 
 
 def _money(span: Span | None) -> str:
-    return f"${span.likely:,.2f} [{span.low:,.2f}–{span.high:,.2f}]" if span else ""
+    return f"${_cents(span.likely)} [{_cents(span.low)}–{_cents(span.high)}]" if span else ""
+
+
+def _cents(usd: float) -> str:
+    return f"{usd:,.2f}" if usd >= 1 or not usd else f"{usd:.2g}"
 
 
 def _forecast(line: dict[str, Any]) -> str:

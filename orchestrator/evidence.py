@@ -21,8 +21,6 @@ PILOT = "-pilot"
 """Ends the name of a run that was only made to plan another one."""
 PILOTED = "a pilot: it was made to plan a run"
 """Why a pilot ended that was carried through."""
-ENOUGH = 20
-"""Inputs from which on a step of an earlier run says something."""
 
 
 @dataclass(frozen=True)
@@ -140,23 +138,23 @@ class _Look:
 
 
 def earlier(store: Store, recipe: Recipe, machine: Machine) -> tuple[dict[str, Evidence], list[str]]:
-    """What the newest runs with the same steps, played by the same models, tell; and the names of these runs."""
+    """What runs with the same steps, played by the same models, tell, each step from where it did most; and their names."""
     found: dict[str, Evidence] = {}
-    names: list[str] = []
+    names: dict[str, str] = {}
     models = {role: entry.model for role, entry in machine.entries(recipe.roles).items()}
     for run in store.runs():
         try:
             theirs = recipe_of(run)
         except RecipeError:  # made of components that are here no more
             continue
-        wanted = [step for step in recipe.lessons if step.step not in found and _same(step, theirs)]
+        wanted = [step for step in recipe.lessons if _same(step, theirs)]
         seen = seen_in(store, run, theirs) if wanted else {}
         for step in wanted:
             played = {purchase.model for purchase in seen[step.step].purchases}
-            if seen[step.step].inputs >= ENOUGH and played == {models[role] for role in roles_of(step)}:
-                found[step.step] = seen[step.step]
-                names.append(run.recipe_name)
-    return found, sorted(set(names))
+            known = found[step.step].inputs if step.step in found else 0
+            if seen[step.step].inputs > known and played == {models[role] for role in roles_of(step)}:
+                found[step.step], names[step.step] = seen[step.step], run.recipe_name
+    return found, sorted(set(names.values()))
 
 
 def _same(step: AnyStep, theirs: Recipe) -> bool:

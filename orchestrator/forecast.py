@@ -1,8 +1,8 @@
 """What a run will cost and give, before it begins: the recipe's steps, simulated with what is known of each.
 
 Every step's rates are uncertain as the data behind them are (a Beta posterior for shares, a normal one for means), and
-the run itself will be one draw; both go into the interval. What nothing is known about is drawn from all that is
-possible, and the interval says so by its width.
+the run itself will be one draw; both go into the interval. Of a step that nothing is known about, all is counted as going
+on, so that what follows it is an upper bound; whoever shows a forecast says so.
 """
 
 import random
@@ -68,8 +68,8 @@ class Outlook:
     seconds: Span
     """Of asking teachers; training and examining come on top."""
     lessons: Span
-    most_usd: float | None
-    """The money cap, if the budget has one."""
+    caps: dict[str, float]
+    """What the budget caps, by name."""
     pilot: Spending | None = None
     """What the pilot cost, beside the run's own budget."""
 
@@ -129,12 +129,17 @@ def forecast(
         stages.append(StageForecast(number, name, models, name in evidence or not models, **spans, batch=batch))
     whole = _spans([draw.whole() for draw in draws], priced=not unpriced)
     whole["lessons"] = whole.pop("accepted")
-    return Outlook(basis, stages, **whole, most_usd=recipe.budget.usd)
+    return Outlook(basis, stages, **whole, caps=_caps(recipe))
 
 
 def _priced(step: AnyStep, prices: Mapping[str, Price | None], seen: Evidence | None) -> bool:
     """Whether it is known what a step's calls cost: what the models charge, or failing that what was charged."""
     return all(prices[role] for role in roles_of(step)) or bool(seen and seen.usd)
+
+
+def _caps(recipe: Recipe) -> dict[str, float]:
+    caps = {what: getattr(recipe.budget, what) for what in ("usd", "calls", "tokens")}
+    return {what: cap for what, cap in caps.items() if cap is not None}
 
 
 def _spans(tallies: list[_Tally], *, priced: bool) -> dict[str, Any]:
@@ -246,9 +251,8 @@ class _Rates:
             self.share = _share(seen, chance)
             self.calls = seen.calls()
         else:
-            # A generator that works by rule writes one draft; of anything else nothing is known.
-            by_rule = isinstance(step, Generate) and not roles
-            self.share = 1.0 if by_rule else chance.random()
+            # Shares drawn from all that is possible would multiply to next to nothing over a few steps.
+            self.share = 1.0
             self.calls = chance.uniform(1.0, 1.3) if roles else 0.0
         seen = seen or Evidence(0, 0)
         prompt, completion, usd, seconds = seen.prompt, seen.completion, seen.usd, seen.seconds

@@ -15,6 +15,7 @@ def settle(store: Store, run: Run) -> None:
         spent = store.spending(run.key)
         tokens = spent.prompt_tokens + spent.completion_tokens
         actual = {"calls": spent.calls, "tokens": tokens, "usd": spent.usd, "lessons": store.lessons(run.key)}
+        actual["rounds"] = max((student.round for student in store.students(run.key)), default=0)
         store.settle_forecast(made[-1].key, actual)
 
 
@@ -28,5 +29,9 @@ def _line(forecast: Forecast, what: str) -> dict[str, Any] | None:
     span, actual = forecast.expected.get(what), forecast.actual.get(what)
     if span is None or actual is None:
         return None
+    rounds = max(stage["round"] for stage in forecast.expected["stages"])
     wrong = (span["likely"] - actual) / actual if actual else None
-    return {"what": what, **span, "actual": actual, "wrong": wrong, "held": span["low"] <= actual <= span["high"]}
+    return {"what": what, **span, "actual": actual, "wrong": wrong, "held": span["low"] <= actual <= span["high"]} | {
+        "rounds": forecast.actual.get("rounds"),
+        "rounds_expected": rounds,
+    }

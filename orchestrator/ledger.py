@@ -149,7 +149,7 @@ class RunLedger:
                 continue
             if spent + more > cap or not promised:
                 raise BudgetSpent(
-                    f"the budget of {cap:g} {what} is spent: {spent:g} are used, and the next call may take {more:g}; "
+                    f"the budget of {cap:g} {what} has no room for the next call: {spent:g} are used, and it may take {more:g}; "
                     f"{_HOW_ON.format(what)}"
                 )
             return False

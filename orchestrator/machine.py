@@ -130,6 +130,24 @@ class Machine(BaseModel):
             )
         return entries
 
+    def own_prices(self, model: str | None = None) -> list[dict[str, Any]]:
+        """The prices that entries say themselves, as rows of a table, which come before any table."""
+        entries = {e.model: e for e in (*([self.default] if self.default else []), *self.roles.values()) if e.price}
+        return [
+            {
+                "table": "machine file",
+                "model": name,
+                "since": "",
+                "prompt": entry.usd_per_million_prompt,
+                "completion": entry.usd_per_million_completion,
+                "cached_prompt": None,
+                "batch": None,
+                "source": "the entry itself",
+            }
+            for name, entry in entries.items()
+            if model in (None, name)
+        ]
+
     def told_price(self, entry: ModelEntry) -> str:
         """For people: what a model charges, since when, and who says so."""
         price, tariff = self.price(entry), self.tariff(entry)
@@ -166,7 +184,12 @@ def load_machine(path: Path | None) -> Machine:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise MachineError(f"machine file {path}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = [*ModelEntry.model_fields, *Machine.model_fields]
+            near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+            said = "there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
+        raise MachineError(f"machine file {path}: {place}: {said}") from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise MachineError(f"cannot read the machine file {path}: {' '.join(str(error).split())}") from error
     if machine.prices is None:

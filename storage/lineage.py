@@ -122,8 +122,8 @@ class Lineage:
             return dict(iter(found))  # type: ignore[arg-type]
 
     def _column(self, statement: Any) -> list[Any]:
-        with self.reading() as session:
-            return list(session.exec(statement))
+        with self.reading() as session:  # page by page: the driver's rows are larger than what is wanted of them
+            return list(session.exec(statement.execution_options(yield_per=PAGE)))
 
     def by_key(self, model: type[R], keys: Iterable[str]) -> dict[str, R]:
         """Which records have these keys? In the order of the keys; unknown keys are left out."""

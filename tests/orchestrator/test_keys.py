@@ -56,7 +56,7 @@ MISTAKEN = {
     f"{{key_env: {KEY}}}": "default.key_env: that is no name of an environment variable; name the variable",
     "{key_env: gsk4kYc8vQzXplanted4711}": "default.key_env: that is no name of an environment variable",
     f"{{key_file: {KEY}}}": "default.key_file: that is no path from / or ~/; name the file",
-    f"{{api_key: {KEY}}}": "default.api_key: Extra inputs are not permitted",
+    f"{{api_key: {KEY}}}": "default.api_key: there is no such setting",
     f'{{key: "{KEY}': "cannot read the machine file .*while scanning",
 }
 

@@ -75,7 +75,9 @@ async def test_tokens_are_reserved_at_their_worst_and_settled_at_what_they_were(
     task, _ = await waiting(ledger, 60, 25)
     await ledger.keep(a_call(), reservation)
     await task
-    with pytest.raises(BudgetSpent, match=r"the budget of 100 tokens is spent: 15 are used.*--max-tokens"):
+    with pytest.raises(
+        BudgetSpent, match=r"the budget of 100 tokens has no room for the next call: 15 are used.*--max-tokens"
+    ):
         await ledger.reserve(worst(86))
 
 
@@ -84,7 +86,7 @@ async def test_dollars_are_reserved_at_their_worst() -> None:
     await reserved(ledger, 2_000, 4_000, PRICE)
     task, _ = await waiting(ledger, 1, 0, PRICE)
     task.cancel()
-    with pytest.raises(BudgetSpent, match=r"the budget of 0.01 usd is spent"):
+    with pytest.raises(BudgetSpent, match=r"the budget of 0.01 usd has no room"):
         await a_ledger(usd=0.01).reserve(worst(2_001, 4_000, PRICE))
 
 
@@ -162,7 +164,7 @@ async def test_who_waits_is_refused_when_calls_come_too_dear() -> None:
     dear, _ = await waiting(ledger, 90)
     cheap, _ = await waiting(ledger, 1)
     await ledger.keep(a_call(), first)
-    with pytest.raises(BudgetSpent, match=r"15 are used, and the next call may take 90"):
+    with pytest.raises(BudgetSpent, match=r"15 are used, and it may take 90"):
         await dear
     await cheap
 
@@ -182,7 +184,7 @@ async def test_a_call_that_came_to_nothing_makes_room() -> None:
 async def test_nobody_waits_for_room_that_no_call_can_leave() -> None:
     ledger = a_ledger(tokens=100)
     await reserved(ledger, 50)
-    with pytest.raises(BudgetSpent, match="0 are used, and the next call may take 101"):
+    with pytest.raises(BudgetSpent, match="0 are used, and it may take 101"):
         await ledger.reserve(worst(101))
 
 

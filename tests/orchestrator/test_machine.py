@@ -28,10 +28,10 @@ BAD = {
     "[1": "cannot read the machine file .*machine.yaml: while parsing",
     "a: 2024-13-45": "cannot read the machine file .*month must be in 1..12",
     "- a": "machine.yaml: the whole: Input should be",
-    "rolls: {}": "machine.yaml: rolls: Extra inputs are not permitted",
-    "default: {endpont: x}": "machine.yaml: default.endpont: Extra inputs",
+    "rolls: {}": "machine.yaml: rolls: there is no such setting; did you mean 'roles'",
+    "default: {endpont: x}": "machine.yaml: default.endpont: there is no such setting; did you mean 'endpoint'",
     "roles: {teacher: {concurrency: 0}}": "roles.teacher.concurrency: Input should be greater than or equal to 1",
-    "default: {key: sk-123}": "default.key: Extra inputs are not permitted",
+    "default: {key: sk-123}": "default.key: there is no such setting",
 }
 
 

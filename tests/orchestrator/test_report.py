@@ -261,10 +261,10 @@ def test_only_the_base_was_examined(store: Store, tmp_path: Path) -> None:
 
 def test_a_run_between_rounds_speaks_of_the_probe(store: Store, tmp_path: Path) -> None:
     built = Built(store).base().lessons(1).trained(1).examined(1, "probe")
-    store.end_run(built.run.key, "the budget of 12 calls is spent")
+    store.end_run(built.run.key, "the budget of 12 calls has no room")
     text = page_of(built, tmp_path).text
     assert "The student went from 10 % to 50 % on 30 probe questions, in 1 round" in text
-    assert "it was stopped early: the budget of 12 calls is spent." in text
+    assert "it was stopped early: the budget of 12 calls has no room." in text
     assert "these are probe questions" in text
 
 

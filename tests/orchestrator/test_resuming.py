@@ -206,12 +206,12 @@ async def test_a_run_never_passes_its_calls_and_goes_on_with_more(
 ) -> None:
     loop.concurrency = concurrency
     for cap in (0, 10, 33, 60):
-        with pytest.raises(BudgetSpent, match=r"budget of \d+ calls is spent.*--max-calls"):
+        with pytest.raises(BudgetSpent, match=r"budget of \d+ calls has no room.*--max-calls"):
             await loop.teach(loop.recipe(f"budget.calls={cap}"), store)
         (run,) = store.runs()
         assert store.spending(run.key).calls <= cap
         assert len(loop.sent) <= cap
-        assert "is spent" in run.ended
+        assert "has no room" in run.ended
     key, _ = await loop.teach(loop.recipe("budget.calls=1000"), store)
     assert store.fingerprint(key) == undisturbed
     assert len(set(loop.sent)) == len(loop.sent)

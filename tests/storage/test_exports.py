@@ -20,7 +20,7 @@ def test_rows_and_manifest_agree(store: Store, tmp_path: Path) -> None:
     path = export_dataset(store, dataset.key, tmp_path / "new" / "folder")
     lines = path.read_bytes().splitlines()
     manifest = json.loads((path.parent / "manifest.json").read_bytes())
-    assert [json.loads(line) for line in lines] == [row.content for row in rows]
+    assert [json.loads(line) for line in lines] == [{**row.content, "draft": row.draft} for row in rows]
     assert manifest["rows"] == len(lines) == sum(manifest["skills"].values()) == sum(manifest["producers"].values())
     assert manifest["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert manifest["recipe"] == {"name": "maths", "digest": "d1"}
