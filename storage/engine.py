@@ -19,7 +19,7 @@ PRAGMAS = (
     "busy_timeout=30000",
     "journal_mode=WAL",
     "synchronous=NORMAL",
-    "cache_size=-8192",
+    "cache_size=-4096",
     "wal_autocheckpoint=8000",
 )
 """The time-out comes first: switching to WAL waits for other processes too. The log is copied back every 32 MB: each time
