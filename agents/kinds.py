@@ -84,7 +84,7 @@ class Teacher(Protocol):
 
 
 class Unanswered(Exception):
-    """One request got no answer, though the endpoint answers others: nothing becomes of it, and a later run asks again."""
+    """One request got no answer, though the endpoint answers others: nothing becomes of it."""
 
 
 class UnfitDraft(Exception):

@@ -106,7 +106,7 @@ class Screen:
             self._yield[name] += facts[name]
         counts = ", ".join(f"{count:,} {name}" for name, count in step.items() if count) or "nothing"
         for cause, count in facts["unanswered"].items():
-            self._say(f"  {facts['step']}: {count:,} got no answer, and will be asked again by a later run: {cause}")
+            self._say(f"  {facts['step']}: {count:,} got no answer, and nothing became of it: {cause}")
         left = self._left(f"{facts['round']} {facts['step']}", facts["batch"], facts["of"])
         return f"  {facts['step']}: {counts}" + ("" if done else f" ({facts['batch']}/{facts['of']}{left})"), done
 

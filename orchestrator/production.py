@@ -47,7 +47,7 @@ class Yield:
     rejected: int = 0
     unreadable: int = 0
     unanswered: Mapping[str, int] = field(default_factory=dict)
-    """Requests that got no answer, by cause: nothing came of them, and a later run asks again."""
+    """Requests that got no answer, by cause: nothing came of them; the step, carried out again, asks again."""
 
 
 def gather(work: Work, plan: Plan) -> int:
@@ -98,9 +98,13 @@ async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[
     asked = [(m, role, i) for m in materials for role in (step.role or [""]) for i in range(step.samples)]
     written = await together(_write(work, step, m, role, i) for m, role, i in asked)
     await work.ledger.flush()  # a draft that is there says that its call has been read
+    pairs = list(zip(asked, written, strict=True))
+    # A material that has a draft counts as done: what lacks one of its answers is left whole for another time.
+    unfinished = {material.key for (material, _, _), writings in pairs if isinstance(writings, Unanswered)}
     drafts = [
         _draft(work, plan, step, material, role, sample, writing)
-        for (material, role, sample), writings in zip(asked, written, strict=True)
+        for (material, role, sample), writings in pairs
+        if material.key not in unfinished
         for writing in (writings if isinstance(writings, list) else [])
     ]
     leaks = [
@@ -195,7 +199,7 @@ async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
 
 
 async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | Unanswered:
-    """If no answer came, the draft stays unjudged, and a later run asks again."""
+    """If no answer came, the draft stays unjudged; the step, carried out again, asks again."""
     judge: Critic | Verifier = step.judge
     with _explained(step, draft):
         if isinstance(judge, Verifier):
