@@ -154,6 +154,10 @@ class Source(Component):
     def skills(self) -> list[str]:
         """The skills that materials are tagged with; [""] if they are not. Raises SourceError."""
 
+    def level(self, skill: str) -> int:
+        """How difficult a skill is, 1 being the easiest; 1 where the source does not know."""
+        return 1
+
     @abstractmethod
     def materials(self, part: Part, skill: str, seed: int) -> Iterator[Material]:
         """Distinct materials of one part and skill, possibly without end. Raises SourceError for unfit input."""
@@ -190,6 +194,22 @@ class Critic(Component):
     @abstractmethod
     async def judge(self, draft: Draft, teacher: Teacher) -> Judgement:
         """Raises UnreadableReply when the model's verdict cannot be read; that is never a score."""
+
+    def sum_up(self, judgements: Mapping[str, Judgement]) -> Judgement:
+        """What several judges, by role, say together of one draft: what most of those say who could be read.
+
+        A draft that as many accept as reject is rejected; one that nobody could judge is unreadable.
+        """
+        read = {role: each for role, each in judgements.items() if each.outcome != Outcome.UNREADABLE}
+        said = {
+            role: {"outcome": each.outcome, "score": each.score, "reason": each.reason}
+            for role, each in judgements.items()
+        }
+        if not read:
+            return Judgement(Outcome.UNREADABLE, "no judge's reply could be read", evidence=said)
+        for_it = sum(each.outcome == Outcome.ACCEPTED for each in read.values())
+        votes = f"{for_it} of {len(read)} judges accept it"
+        return (accepted if 2 * for_it > len(read) else rejected)(votes, score=for_it / len(read), evidence=said)
 
 
 class Verifier(Component):

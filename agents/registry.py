@@ -16,7 +16,7 @@ ENTRY_POINTS = "orchestrator.components"
 class Component(BaseModel):
     """A part of a recipe. Subclasses of its subclasses are the parts that a recipe names with `use:`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     revision: ClassVar[int] = 1
     """Raise it when the behaviour changes: work stored under the old one is then done again."""
     use: str
@@ -25,6 +25,11 @@ class Component(BaseModel):
     def signature(self) -> str:
         """Name and revision, as lineage shows them."""
         return f"{self.use}@{self.revision}"
+
+
+def as_list(value: Any) -> Any:
+    """A list, its only entry by itself, or nothing."""
+    return [value] if isinstance(value, str) else [] if value is None else value
 
 
 C = TypeVar("C", bound=Component)

@@ -28,6 +28,10 @@ class BudgetSpent(Exception):
     """The next call could cost more than what is left."""
 
 
+class PriceUnknown(BudgetSpent):
+    """Dollars are capped, and nobody knows what the call costs: no amount of budget would help."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reservation:
     """What one call may cost at most, until it is known what it did cost."""

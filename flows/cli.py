@@ -45,7 +45,7 @@ app.add_typer(tape, name="tape")
 @app.command()
 @explained
 def demo(home: Home = HOME, edits: Edits = None, without_prefect: Plain = False, as_json: AsJson = False) -> None:
-    """Teach the embedded student in the rehearsal world: no key, no GPU, no network, about three minutes."""
+    """Teach the embedded student in the rehearsal world: no key, no GPU, no network, about four minutes."""
     if not as_json:
         out.print(
             "The teacher of this demo is a [bold]program[/] that answers over HTTP like any other model, with planted "
@@ -108,6 +108,72 @@ def plan(
         print(json.dumps(outlook.as_json()))
     else:
         print_outlook(outlook, pilot is not None, out)
+
+
+@app.command()
+@explained
+def compare(
+    arms: Annotated[list[str], typer.Argument(help="Recipes, with edits behind +, e.g. demo demo+seeds.tasks=1000.")],
+    budget: Annotated[
+        str | None, typer.Option(help="What each arm may spend with each seed: calls=2000, tokens=… or usd=….")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="How often each arm is carried out, each time by another chance.")
+    ] = 3,
+    edits: Edits = None,
+    machine: MachineFile = None,
+    home: Home = HOME,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out recipes, or settings of one, as paired arms at equal budget, and say which is better and how surely."""
+    from flows.comparing import carry_out_arms, keep, print_comparison
+    from orchestrator.comparison import parse_arms, parse_budget
+    from orchestrator.machine import load_machine
+    from storage.store import open_store
+
+    parsed, cap, models = parse_arms(arms, edits or []), parse_budget(budget), load_machine(machine)
+    console = err if as_json else out
+    with open_store(store or home / "store.sqlite") as opened:
+        comparison = carry_out_arms(parsed, seeds, cap, models, opened, home, console)
+    page = keep(comparison, home)
+    if as_json:
+        print(json.dumps({**comparison.as_json(), "page": str(page)}))
+    else:
+        print_comparison(comparison, page, out)
+
+
+@app.command("claims")
+@explained
+def try_claims(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Claims to try, e.g. B7; without one, they are listed.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How often each arm is carried out; default: the claim's.")
+    ] = None,
+    machine: MachineFile = None,
+    home: Home = Path("claims"),
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out findings of the papers as experiments, and say which of them hold here. `all` tries every one."""
+    from flows.claiming import print_claim, try_claim
+    from orchestrator.claims.claim import chosen
+    from orchestrator.machine import load_machine
+
+    found = chosen([] if ids in (None, [], ["all"]) else ids or [])
+    if not ids:
+        print_rows([{"claim": c.id, "says": c.says, "arms": len(c.arms), "seeds": c.seeds} for c in found], as_json)
+        return
+    models, console = load_machine(machine), err if as_json else out
+    told = [try_claim(claim, seeds, models, home, store, console) for claim in found]
+    for each in told if not as_json else []:
+        print_claim(each, out)
+    if as_json:
+        print(json.dumps(told))
+    if not all(each["held"] for each in told):
+        raise typer.Exit(1)
 
 
 @app.command()

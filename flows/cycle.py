@@ -14,6 +14,7 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler
 
 from flows.running import let_sigterm_cancel
+from flows.telling import story_lines
 from orchestrator.cycle import teach
 from orchestrator.summary import Summary, summarise
 from orchestrator.work import Work
@@ -25,6 +26,11 @@ TAGS = {"train": ["gpu"], "examine": ["gpu"], "examine_finally": ["gpu"], "perfo
 
 MOST_CAUSES = 50
 """Rows of the artifact that lists causes; the report has all."""
+TOLD = (
+    "round", "why", "seeds", "targets", "lessons", "calls", "tokens", "usd", "training", "before", "after", "low", "high",
+    "points", "per_100_calls", "per_usd",
+)  # fmt: skip
+"""Columns of the artifact that lists rounds."""
 
 
 async def as_task(name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
@@ -61,13 +67,21 @@ async def _sent(draining: Any) -> None:
 
 
 async def show(summary: Summary, work: Work) -> None:
-    """What came of the run, on the flow run's page: accuracy by skill, yield by cause, and the plans with their reasons."""
+    """What came of the run, on the flow run's page: accuracy by skill, yield by cause, the rounds, and the gate's ruling."""
     skills = [{"skill": skill, **scores} for skill, scores in summary.skills.items()]
     await acreate_table_artifact(table=skills, key="skills", description="Accuracy before and after, by skill")
     causes = [vars(cause) | {"outcome": str(cause.outcome)} for cause in work.store.yields(work.run.key)[:MOST_CAUSES]]
     await acreate_table_artifact(table=causes, key="yield", description="What judges said of drafts, by cause")
-    plans = "\n".join(f"- **round {plan['round']}**: {plan['why']}" for plan in summary.plans)
+    rounds = [{name: getattr(one, name) for name in TOLD} for one in summary.story]
+    await acreate_table_artifact(table=rounds, key="rounds", description="What each round cost and brought")
+    exams = [{**exam, **exam["measures"]} for exam in summary.exams]
+    columns = [name for name in dict.fromkeys(name for exam in exams for name in exam) if name != "measures"]
+    table = [{name: exam.get(name) for name in columns} for exam in exams]
+    await acreate_table_artifact(table=table, key="exams", description="Every scorecard, with what was measured")
+    told = "\n".join(f"- {line}" for line in story_lines(summary))
     report = work.folder / "report.html"
     await acreate_markdown_artifact(
-        markdown=f"{plans}\n\nReport: `{report}`", key="plans", description="What was planned"
+        markdown=f"{told}\n\nReport: `{report}`",
+        key="story",
+        description="What failed, what was planned, what was ruled",
     )

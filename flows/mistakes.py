@@ -6,6 +6,9 @@ from agents.troubles import TeacherUnavailable
 from flows.local_server import ServerFailed
 from orchestrator.cycle import AlreadyRunning
 from orchestrator.datasets import NoLessons
+from orchestrator.examination.decontamination import ExamLeaked
+from orchestrator.examination.evaluation import ExamSealed
+from orchestrator.examination.hearings import JudgeRefused
 from orchestrator.machine import MachineError
 from orchestrator.recipe import RecipeError
 from orchestrator.tape_file import TapeError
@@ -22,6 +25,9 @@ USAGE, INTERRUPTED = 2, 3
 MISTAKES = (
     AlreadyRunning,
     BudgetSpent,
+    ExamLeaked,
+    ExamSealed,
+    JudgeRefused,
     KeyboardInterrupt,
     MachineError,
     NoLessons,

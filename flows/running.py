@@ -47,11 +47,11 @@ def carry_out(
     began = time.monotonic()
     loaded, machine = load_recipe(recipe, edits), load_machine(machine_file)
     with open_store(store_url or home / "store.sqlite") as store:
-        run, report = _until_told(_carry_out(loaded, machine, store, home, without_prefect, console))
+        run, report = until_told(_carry_out(loaded, machine, store, home, without_prefect, console))
         return Done(summarise(store, run), store.yields(run.key), report, round(time.monotonic() - began, 1))
 
 
-def _until_told(work: Coroutine[Any, Any, T]) -> T:
+def until_told(work: Coroutine[Any, Any, T]) -> T:
     """Runs it; SIGTERM ends it as Ctrl-C does, by cancelling it and not what is on its way, which is paid for."""
 
     async def told() -> T:

@@ -10,6 +10,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from flows.telling import round_lines
+from orchestrator.standing import standing_of
+from orchestrator.story import story_of
 from orchestrator.work import Work
 
 COUNTED = ("written", "accepted", "rejected", "unreadable")
@@ -37,6 +40,7 @@ class Screen:
         self._yield = dict.fromkeys(COUNTED, 0)
         self._steps: dict[tuple[int, str], dict[str, int]] = {}
         self._paces: dict[str, tuple[float, int]] = {}
+        self._unjudged, self._why_unjudged = 0, ""
         self._now = "starting"
         self._live = (
             Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._block)
@@ -73,12 +77,8 @@ class Screen:
     def _said(self, event: str, facts: dict[str, Any]) -> tuple[str, bool]:
         """(line, whether it stays on the screen)."""
         match event:
-            case "gathered":
-                return f"round {facts['round']}: {facts['seeds']} seeds; {facts['why']}", True
             case "batch":
                 return self._batch(facts)
-            case "frozen":
-                return f"  dataset {facts['dataset']}: {facts['rows']} lessons", True
             case "training" if facts["event"] == "log" and "loss" in facts:
                 left = self._left("training", facts["step"], facts["steps"])
                 return f"  training: step {facts['step']}/{facts['steps']}, loss {facts['loss']:.3f}{left}", False
@@ -90,12 +90,31 @@ class Screen:
             case "examining" if facts["event"] == "answered":
                 left = self._left("examining", facts["done"], facts["of"])
                 return f"  examining: {facts['done']}/{facts['of']} answers{left}", False
+            case "unjudged":
+                self._unjudged += 1
+                self._why_unjudged = facts["why"]
             case "examined":
+                self._say_unjudged()
                 who = "base" if facts["round"] == 0 else f"student of round {facts['round']}"
                 return f"  {who}: {facts['accuracy']:.1%} of {facts['n']} on {facts['exam']}", True
-            case "planned" if facts["stop"]:
-                return f"stop: {facts['why']}", True
-        return "", False
+            case "planned":
+                self._say_round(facts["round"] - 1)
+                return f"stop: {facts['why']}" if facts["stop"] else "", facts["stop"]
+        return _lasting(event, facts), True
+
+    def _say_unjudged(self) -> None:
+        if self._unjudged:
+            self._say(
+                f"  {self._unjudged:,} replies got no verdict and count for nothing; the last: {self._why_unjudged}"
+            )
+        self._unjudged = 0
+
+    def _say_round(self, number: int) -> None:
+        """What a round cost and brought, once it is over."""
+        if self.work:
+            rounds = story_of(self.work.store, standing_of(self.work.store, self.work.run))
+            for line in (line for one in rounds if one.round == number for line in round_lines(one)):
+                self._say(f"  {line}")
 
     def _batch(self, facts: dict[str, Any]) -> tuple[str, bool]:
         """A line while a step goes on, and one that stays with all its batches when it is done."""
@@ -126,3 +145,22 @@ class Screen:
         seconds = time.monotonic() - self._began
         paid = f"calls {spent['calls']:,.0f}  tokens {spent['tokens']:,.0f}  {money}  {seconds:.0f}s"
         return Group(Text(self._now), Text(f"  {counts}", style="dim"), Text(f"  {paid}", style="dim"))
+
+
+def _lasting(event: str, facts: dict[str, Any]) -> str:
+    """The line of an event that says everything by itself; empty for any other."""
+    match event:
+        case "gathered":
+            return f"round {facts['round']}: {facts['seeds']} seeds; {facts['why']}"
+        case "decontaminated":
+            return f"  {facts['place']}: {facts['left_out']:,} left out for repeating an exam question"
+        case "frozen":
+            return f"  dataset {facts['dataset']}: {facts['rows']} lessons"
+        case "heard":
+            found = "admitted" if facts["admitted"] else "refused"
+            return f"  judge {facts['model']} of {facts['exam']}: {found}, {facts['why']}"
+        case "unnamed":
+            return f"  some failures of round {facts['round']} stay without a name: {facts['why']}"
+        case "ruled":
+            return f"gate: {facts['why']}"
+    return ""

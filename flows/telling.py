@@ -8,30 +8,55 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.forecast import Outlook, Span
+from orchestrator.story import ClusterStory, Failed, RoundStory
 from orchestrator.summary import Summary
 from orchestrator.why import Lineage
 from storage.store import StepYield
 
+SHOWN = 3
+"""Clusters that a line names."""
+
 
 def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: Console) -> None:
-    said = [f"lessons {summary.accepted:,}, rejected {summary.rejected:,} ({_causes(causes)})"]
-    said[0] += f", unreadable {summary.unreadable:,}"
-    said += [f"{'stopped' if plan['stop'] else 'round ' + str(plan['round'])}: {plan['why']}" for plan in summary.plans]
-    if not _stopped(summary):
-        ended = (
-            f"ended early: {summary.ended}"
-            if summary.ended
-            else "unfinished: `orchestrator run` with its recipe goes on"
-        )
-        said.append(ended)
+    said = [*summary.unchecked, _lessons(summary, causes)]
     said += [_forecast(line) for line in summary.forecast]
     if summary.forecast and summary.forecast[0]["rounds"] != summary.forecast[0]["rounds_expected"]:
         said.append(f"the forecast was for {summary.forecast[0]['rounds_expected']} rounds, and the run needed fewer")
     out.print()
     out.print(_skills(summary))
-    out.print(Text(f"\n{_sentence(summary)}", style="bold"), soft_wrap=True)
-    # as text, never as markup: what teachers and users write may look like it
-    out.print(Text("\n".join([*said, f"report: {report}"])), soft_wrap=True)
+    _print(out, [f"\n{_sentence(summary)}"], style="bold")
+    _print(out, said)
+    if any(one.round for one in summary.story):
+        out.print()
+        out.print(_story(summary))
+        out.print()
+    _print(out, story_lines(summary))
+    out.print(Text(f"report: {report}"), soft_wrap=True)
+
+
+def story_lines(summary: Summary) -> list[str]:
+    """Round by round, what was planned and what failed; how it ended, and what was found of judges and of the student."""
+    told = [line for one in summary.story for line in _round(one)]
+    judged = [*map(_hearing, summary.hearings), *map(_canary, summary.canaries)]
+    gate = [f"gate: {summary.ruling['why']}"] if summary.ruling else []
+    return [*told, _ending(summary), *_measured(summary), *judged, *gate]
+
+
+def _measured(summary: Summary) -> list[str]:
+    """What else the exam measured that the accuracy is of, of the student that took it last."""
+    taken = [exam for exam in summary.exams if exam["exam"] == summary.exam and exam["measures"]]
+    if not taken:
+        return []
+    told = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in taken[-1]["measures"].items())
+    return [
+        f"measured on {summary.exam}, {'round ' + str(taken[-1]['round']) if taken[-1]['round'] else 'base'}: {told}"
+    ]
+
+
+def _print(out: Console, lines: list[str], style: str = "") -> None:
+    """As text, never as markup: what teachers and users write may look like it. A pipe gets every line whole."""
+    if lines:
+        out.print(Text("\n".join(lines), style=style), soft_wrap=not out.is_terminal)
 
 
 def print_lineage(lineage: Lineage, out: Console) -> None:
@@ -132,19 +157,123 @@ def _forecast(line: dict[str, Any]) -> str:
     return f"forecast of {line['what']}: {where} {low}–{high}; it was {actual}, the middle was off by {wrong}"
 
 
-def _stopped(summary: Summary) -> bool:
-    return bool(summary.plans) and summary.plans[-1]["stop"] is True
+def _ending(summary: Summary) -> str:
+    if summary.finished:
+        return f"stopped: {summary.ended}"
+    return (
+        f"ended early: {summary.ended}" if summary.ended else "unfinished: `orchestrator run` with its recipe goes on"
+    )
 
 
 def _sentence(summary: Summary) -> str:
     before, after = summary.accuracy["before"], summary.accuracy["after"]
     if before is None or after is None:
         return "nothing has been examined yet" if before is None else f"the base answers {before:.1%}; no student yet"
-    money = "price unknown" if summary.usd is None else f"${summary.usd:.2f}"
     kept = summary.retention
     held = f"; what it could do before: {kept['before']:.0%} → {kept['after']:.0%}" if kept["after"] is not None else ""
     rounds = "1 round" if summary.rounds == 1 else f"{summary.rounds} rounds"
-    return f"accuracy {before:.1%} → {after:.1%} in {rounds}, {summary.calls:,} calls ({money}){held}"
+    cost = f"in {rounds}, {summary.calls:,} calls ({_paid(summary.usd, summary.unpriced)})"
+    if summary.best and summary.last and summary.best["round"] == 0:
+        made = f"the student of round {summary.last['round']} makes {after:.1%}"
+        return f"the base is still the best, with {before:.1%} on {summary.exam}; {made}, {cost}"
+    return f"accuracy {before:.1%} → {after:.1%} {cost}{held}"
+
+
+def _paid(usd: float | None, unpriced: int) -> str:
+    if usd is None:
+        return "price unknown"
+    return f"${usd:.2f}" + (f" and {unpriced:,} of unknown price" if unpriced else "")
+
+
+def _lessons(summary: Summary, causes: list[StepYield]) -> str:
+    left_out = f", {summary.left_out:,} left out for repeating an exam question" if summary.left_out else ""
+    return (
+        f"lessons {summary.accepted:,}, rejected {summary.rejected:,} ({_causes(causes)}){left_out}, "
+        f"unreadable {summary.unreadable:,}"
+    )
+
+
+def _story(summary: Summary) -> Table:
+    """A line for each round that fits into 80 columns: what went in, what it cost, what it brought."""
+    dollars = any(one.usd for one in summary.story)
+    names = ["round", "seeds", "lessons", "calls", "usd" if dollars else "tokens", "train", "probe", "points"]
+    names.append("/usd" if dollars else "/100 calls")
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, justify="right")
+    for one in (one for one in summary.story if one.round):
+        price = _money_of(one) if dollars else _short(one.tokens)
+        gain = "" if one.points is None else f"{one.points:+.1f}"
+        rate = one.per_usd if dollars else one.per_100_calls
+        table.add_row(
+            str(one.round),
+            *(f"{number:,}" for number in (one.seeds, one.lessons, one.calls)),
+            price,
+            f"{one.training:,.0f}s",
+            _accuracy(one),
+            gain,
+            "" if rate is None else f"{rate:+.1f}",
+        )
+    return table
+
+
+def _money_of(one: RoundStory) -> str:
+    return "unknown" if one.usd is None else f"{_cents(one.usd)}{'+?' if one.unpriced else ''}"
+
+
+def _accuracy(one: RoundStory) -> str:
+    """In percent, with the interval of the later of the two."""
+    if one.after is None or one.low is None or one.high is None:
+        return ""
+    before = "" if one.before is None else f"{100 * one.before:.0f} → "
+    return f"{before}{one.after:.0%} [{100 * one.low:.0f}–{100 * one.high:.0f}]"
+
+
+def _round(one: RoundStory) -> list[str]:
+    failed = _failed(one)
+    planned = [f"round {one.round}: {one.why}"] if one.round else ["before the first lesson:"] if failed else []
+    return [*planned, *(f"  {line}" for line in failed)]
+
+
+def round_lines(one: RoundStory) -> list[str]:
+    """What a round cost and brought, and what still goes wrong after it."""
+    bought = f"{one.calls:,} calls, {one.tokens:,} tokens ({_paid(one.usd, one.unpriced)}), " if one.calls else ""
+    gain = "" if one.points is None else f"; it brought {one.points:+.1f} points"
+    rate = f", {one.per_usd:+.1f} a dollar" if one.per_usd is not None else ""
+    rate = f", {one.per_100_calls:+.1f} per 100 calls" if not rate and one.per_100_calls is not None else rate
+    return [f"round {one.round} took {bought}{one.training:.0f}s of training{gain}{rate}", *_failed(one)]
+
+
+def _failed(one: RoundStory) -> list[str]:
+    parts = (("probe", one.probe), ("practice", one.practice))
+    return [f"{failed.wrong:,} wrong in {part}: {_clusters(failed)}" for part, failed in parts if failed.wrong]
+
+
+def _clusters(failed: Failed) -> str:
+    told = ", ".join(f"{c.name or c.label} {c.size}{_trend(c)}" for c in failed.clusters[:SHOWN])
+    more = failed.more + max(0, len(failed.clusters) - SHOWN)
+    return told + (f" and {more} smaller kind{'s' if more > 1 else ''}" if more else "")
+
+
+def _trend(cluster: ClusterStory) -> str:
+    if cluster.before is None:
+        return ""
+    return f" ({cluster.before} before)" if cluster.before else " (new)"
+
+
+def _hearing(heard: dict[str, Any]) -> str:
+    """What the court found of a judge, with its figures as far as there are any."""
+    share = {n: f"{100 * m['estimate']:.0f}% [{100 * m['low']:.0f}–{100 * m['high']:.0f}]" for n, m in heard.items()
+             if n in ("sensitivity", "specificity", "flips") and m}  # fmt: skip
+    figures = ", ".join(f"{name} {said}" for name, said in share.items())
+    found = f" ({heard['cases']} cases: {figures})" if figures else ""
+    return f"judge {heard['model']}: {'admitted' if heard['admitted'] else 'refused'}, {heard['why']}{found}"
+
+
+def _canary(planted: dict[str, Any]) -> str:
+    who = f"student of round {planted['round']}" if planted["round"] else "base"
+    right = f"{planted['right']} of {planted['n']} right, {planted['by_chance']:g} by chance"
+    return f"canaries of {planted['exam']}: {who} {right}"
 
 
 def _skills(summary: Summary) -> Table:

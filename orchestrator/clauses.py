@@ -2,27 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from agents.kinds import Critic, Generator, Selection, Verifier
-from agents.registry import part
+from agents.registry import as_list, part
+from orchestrator.clause import Clause
 from orchestrator.kinds import Format, Mixture, Objective
 
 FAILURES = "failures"
-"""The stream that feedback fills: what the student got wrong in the round before."""
+"""The stream of what the student got wrong in the probe of the round before: no lesson may be about these questions."""
+MISTAKES = "mistakes"
+"""The stream of what it got wrong in practice, on questions of the part `train`: lessons may be about them."""
+BRIEFS = "briefs"
+"""The stream of what feedback tells the teacher besides, such as a report of how the student did."""
+FED = (FAILURES, MISTAKES, BRIEFS)
+"""The streams that feedback fills, from the second round on."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-OneOrMore = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+OneOrMore = Annotated[list[str], BeforeValidator(as_list)]
 """A list, or its only entry by itself."""
-
-
-class Clause(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Role(Clause):
     """A part that a model plays; which model is the machine's business."""
 
     about: str = ""
+    rehearsal: str | None = None
+    """Which rehearsal program plays the part where no machine file says otherwise, e.g. rehearsal-teacher?weak.trip=.5."""
 
 
 class StudentSpec(Clause):
@@ -61,14 +66,19 @@ class Judge(Step):
     """Every draft gets a verdict; the accepted go on to `to`, the rejected to `rejected_to` if it is named."""
 
     judge: part(Critic, Verifier)  # type: ignore[valid-type]
-    role: str | None = None
+    role: OneOrMore = []
+    """Several judge each draft, and the critic sums their judgements up."""
+    but_author: bool = False
+    """Whether the role that wrote a draft does not judge it (peer review)."""
     rejected_to: Name | None = None
 
     @model_validator(mode="after")
     def _a_critic_asks_someone(self) -> "Judge":
-        if isinstance(self.judge, Critic) and self.role is None:
+        if isinstance(self.judge, Critic) and not self.role:
             raise ValueError(f"critic {self.judge.use!r} asks a model; say which with `role:`")
-        if isinstance(self.judge, Verifier) and self.role is not None:
+        if self.but_author and len(self.role) < 2:
+            raise ValueError("`but_author` leaves nobody to judge a draft of the only role; name more roles")
+        if isinstance(self.judge, Verifier) and self.role:
             raise ValueError(f"verifier {self.judge.use!r} works by rule and asks nobody; remove `role:`")
         return self
 
@@ -127,6 +137,43 @@ class Job(Clause):
     lora: Lora = Lora()
 
 
+class Worth(Clause):
+    """What one percentage point of probe accuracy is worth, in exactly one currency."""
+
+    usd: float | None = Field(default=None, gt=0)
+    calls: float | None = Field(default=None, gt=0)
+    tokens: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_currency(self) -> "Worth":
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("say what a point is worth in one of usd, calls or tokens, e.g. {usd: 2}")
+        return self
+
+
+class Stop(Clause):
+    """When the rounds end. The first reason that holds ends them; `rounds` always does."""
+
+    rounds: int = Field(default=1, ge=1)
+    plateau: float = Field(default=0.0, ge=0, le=1)
+    """Gain in probe accuracy below which a round counts as having brought nothing; 0.01 is one point."""
+    patience: int = Field(default=1, ge=1)
+    """So many rounds in a row may bring nothing before it ends."""
+    good_enough: float | None = Field(default=None, gt=0, le=1)
+    """Probe accuracy at which it ends. One minus it is the hard share, as in Lion (Jiang et al. 2023, §3)."""
+    worth: Worth | None = None
+    """Ends when the next round is expected to cost more than the points that it is expected to gain are worth."""
+
+
+class Mining(Clause):
+    """How failures are put together."""
+
+    role: str | None = None
+    """Who names the clusters in words; nobody, if none is named."""
+    split_above: int = Field(default=24, ge=4)
+    """Failures of one skill and cause above which they are told apart by their text."""
+
+
 class Budget(Clause):
     """Caps of a run; None is no cap. A run that meets one stops in order and can be resumed with a higher one."""
 
@@ -134,12 +181,16 @@ class Budget(Clause):
     calls: int | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
     minutes: float | None = Field(default=None, gt=0)
+    then: Literal["wait", "train"] = "wait"
+    """What a run does that meets a cap: it waits to be resumed with a higher one, or it trains on what it bought, is
+    examined, and ends. To `train`, a step spends only so much that what it writes can still be judged."""
+    reused: Literal["free", "counted"] = "free"
+    """Whether replies that another run paid for count toward the caps, as in a comparison at equal budget."""
 
 
 def roles_of(step: "AnyStep") -> list[str]:
     """The roles that a step asks."""
-    asked = step.role if isinstance(step, Generate) else [getattr(step, "role", None)]
-    return [role for role in asked if role]
+    return list(getattr(step, "role", []))
 
 
 def component_of(step: Generate | Judge | Select) -> Any:

@@ -15,9 +15,12 @@ from typing import Any
 from agents.carrier import COLLECT_AFTER
 from agents.kinds import Part
 from agents.teacher import BudgetSpent
-from orchestrator import datasets, evaluation, hindsight, planning, production, training
+from orchestrator import datasets, gathering, hindsight, planning, production, training
+from orchestrator.allotment import allot_round, allot_step, is_closed
 from orchestrator.batches import StoredBatches
 from orchestrator.clauses import AnyStep
+from orchestrator.examination import evaluation, promotion
+from orchestrator.examination.items import exams_of, guarded_keys
 from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine, MachineError, teachers_for
 from orchestrator.recipe import Recipe
@@ -40,6 +43,9 @@ async def teach(work: Work, stage: Stage) -> Plan:
         for step in work.recipe.lessons:
             await stage(f"round {plan.round}: {step.step}", produce, work, plan, step, stage)
         dataset = await stage(f"round {plan.round}: freeze dataset", freeze, work, plan)
+        if dataset is None:
+            plan = await stage(f"round {plan.round}: end it", end_early, work, plan)
+            break
         student = await stage(f"round {plan.round}: train student", train, work, plan, dataset)
         await stage(f"round {plan.round}: examine student", examine, work, student)
         plan = await stage(f"round {plan.round}: plan the next", plan_next, work, plan, student)
@@ -55,12 +61,14 @@ async def run_directly(_name: str, stage: Callable[..., Awaitable[Any]], *argume
 
 
 async def gather(work: Work, plan: Plan) -> None:
-    work.tell("gathered", {"round": plan.round, "seeds": production.gather(work, plan), "why": plan.why})
+    allot_round(work, plan)
+    work.tell("gathered", {"round": plan.round, "seeds": gathering.gather(work, plan), "why": plan.why})
 
 
 async def produce(work: Work, plan: Plan, step: AnyStep, stage: Stage) -> None:
     """Carry out one step in batches, each committed whole; enough at a time that none waits for another's last reply."""
-    waiting = production.batches(work, plan, step)
+    waiting = [] if is_closed(work, plan, step) else production.batches(work, plan, step)
+    allot_step(work, plan, step, sum(map(len, waiting)))
     numbered, done = iter(enumerate(waiting, 1)), 0
 
     async def carry_out() -> None:
@@ -75,8 +83,11 @@ async def produce(work: Work, plan: Plan, step: AnyStep, stage: Stage) -> None:
     await production.together(carry_out() for _ in range(min(len(waiting), production.at_once(work, step))))
 
 
-async def freeze(work: Work, plan: Plan) -> dict[str, str]:
+async def freeze(work: Work, plan: Plan) -> dict[str, str] | None:
+    """Key of each dataset; None if a round after the first brought nothing new."""
     frozen = datasets.freeze(work, plan)
+    if frozen is None:
+        return None
     for name, key in frozen.items():
         dataset = work.store.dataset(key)
         work.tell("frozen", {"round": plan.round, "dataset": name, "rows": dataset.size if dataset else 0})
@@ -89,8 +100,16 @@ async def train(work: Work, plan: Plan, frozen: dict[str, str]) -> Student:
 
 
 async def examine(work: Work, student: Student) -> None:
-    """Put the probe to the student, and to the base that it is compared with."""
+    """Put the probe to the student and to the base that it is compared with, and practice to the student."""
     await _examine(work, [_base(work), student], "probe")
+    await _examine(work, [student], "train")
+
+
+async def end_early(work: Work, plan: Plan) -> Plan:
+    """A round that brought no lesson ends the run in order, with what the rounds before made."""
+    following = planning.end_after(work, plan, f"round {plan.round} brought no new lesson")
+    work.tell("planned", {"round": following.round, "stop": following.stop, "why": following.why})
+    return following
 
 
 async def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
@@ -100,13 +119,16 @@ async def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
 
 
 async def examine_finally(work: Work) -> None:
-    """Read the test exams, once: by the base and by the student that the probe liked best."""
-    await _examine(work, [_base(work), planning.best_student(work)], "test")
+    """Read the test exams, once: by the base and by the student that the probe liked best; and let the gate rule."""
+    best = planning.best_student(work)
+    await _examine(work, [_base(work), best], "test")
+    ruling = promotion.rule(work, _base(work), best)
+    work.tell("ruled", {"outcome": ruling.outcome, "why": ruling.why})
 
 
 async def _examine(work: Work, students: list[Student], part: Part) -> None:
     for student in students:
-        await evaluation.examine(work, student, evaluation.exams_of(work.recipe, part))
+        await evaluation.examine(work, student, exams_of(work.recipe, part))
 
 
 def _base(work: Work) -> Student:
@@ -128,7 +150,7 @@ async def open_work(
         ledger = RunLedger(store, run.key, recipe.budget)
         log = StoredBatches(store)
         async with aclosing(ledger), teachers_for(recipe.roles, machine, ledger, log) as teachers:
-            guarded = evaluation.guarded_keys(recipe)
+            guarded = guarded_keys(recipe)
             yield Work(recipe, run, store, ledger, machine, folder, teachers, guarded, **listening)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from orchestrator.clauses import DatasetSpec
+from orchestrator.examination.decontamination import clear
 from orchestrator.production import stream
 from orchestrator.recipe import RecipeError
 from orchestrator.work import Work
@@ -14,17 +15,24 @@ class NoLessons(Exception):
     """Nothing was accepted, so there is nothing to train on; the message counts why."""
 
 
-def freeze(work: Work, plan: Plan) -> dict[str, str]:
-    """Key of each dataset of the recipe, by name. Raises NoLessons and RecipeError."""
-    return {name: _freeze(work, plan, name, spec) for name, spec in work.recipe.datasets.items()}
+def freeze(work: Work, plan: Plan) -> dict[str, str] | None:
+    """Key of each dataset of the recipe, by name; None if a round after the first brought none of them a new lesson.
+
+    Raises RecipeError, ExamLeaked, and NoLessons where there is nothing to train on at all.
+    """
+    specs = work.recipe.datasets.items()
+    if plan.round > 1 and not any(d.round == plan.round for _, spec in specs for d in _lessons(work, plan, spec)):
+        return None
+    return {name: _freeze(work, plan, name, spec) for name, spec in specs}
 
 
 def _freeze(work: Work, plan: Plan, name: str, spec: DatasetSpec) -> str:
-    drafts = spec.mixture.arrange(_lessons(work, plan, spec), plan.round, work.recipe.seed)
+    lessons = _lessons(work, plan, spec)
+    _refuse_exam_items(work, name, lessons)
+    drafts = spec.mixture.arrange(clear(work, f"dataset {name!r}", lessons), plan, work.recipe.seed)
     if not drafts:
         raise NoLessons(_why_empty(work, plan, name))
-    _refuse_exam_items(work, name, drafts)
-    contents = [_row(name, spec, draft) for draft in drafts]
+    contents = [_row(name, spec, draft, _progress(work, plan)) for draft in drafts]
     rows = [
         DatasetRow(dataset="", position=i, draft=draft.key, content=content)
         for i, (draft, content) in enumerate(zip(drafts, contents, strict=True))
@@ -44,9 +52,15 @@ def _lessons(work: Work, plan: Plan, spec: DatasetSpec) -> list[Draft]:
     return [draft for draft in found.values() if isinstance(draft, Draft)]
 
 
-def _row(name: str, spec: DatasetSpec, draft: Draft) -> dict[str, Any]:
+def _progress(work: Work, plan: Plan) -> float:
+    """How far the rounds are on their way: 0 in the first, 1 in the last, which may also be the only one."""
+    later = work.recipe.stop.rounds - 1
+    return (plan.round - 1) / later if later else 1.0
+
+
+def _row(name: str, spec: DatasetSpec, draft: Draft, progress: float) -> dict[str, Any]:
     try:
-        return spec.format.row(draft.fields)
+        return spec.format.row_at(draft.fields, progress)
     except KeyError as error:
         has = ", ".join(draft.fields)
         raise RecipeError(

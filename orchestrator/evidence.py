@@ -7,13 +7,13 @@ from math import ceil
 from pathlib import Path
 from statistics import fmean, stdev
 
-from orchestrator import planning, production
+from orchestrator import gathering, planning, production
 from orchestrator.clauses import AnyStep, Generate, roles_of
 from orchestrator.cycle import open_work
 from orchestrator.machine import Machine
 from orchestrator.recipe import Recipe, RecipeError, validate_recipe
+from orchestrator.standing import recipe_of
 from orchestrator.streams import Streams
-from orchestrator.summary import recipe_of
 from storage.records import Run
 from storage.store import Purchase, Store
 
@@ -174,8 +174,9 @@ def pilot(recipe: Recipe, machine: Machine, store: Store, runs: Path, seeds: int
 
 def shrunk(recipe: Recipe, seeds: int) -> Recipe:
     """The recipe with about so many seeds, shared among its sources as it shares them; each gives one at least."""
-    total = sum(recipe.seeds.values())
-    fewer = {name: min(count, max(1, ceil(seeds * count / total))) for name, count in recipe.seeds.items()}
+    counts = {name: recipe.seeds_of(name) for name in recipe.seeds}
+    total = sum(counts.values())
+    fewer = {name: min(count, max(1, ceil(seeds * count / total))) for name, count in counts.items()}
     # Made anew: a copy would keep the digest of the whole recipe, and so be its run.
     return validate_recipe({**recipe.resolved(), "name": f"{recipe.name}{PILOT}", "seeds": fewer}, "the pilot's recipe")
 
@@ -183,7 +184,7 @@ def shrunk(recipe: Recipe, seeds: int) -> Recipe:
 async def _pilot(recipe: Recipe, machine: Machine, store: Store, runs: Path) -> tuple[dict[str, Evidence], Run]:
     async with open_work(recipe, machine, store, runs) as work:
         plan = planning.current_plan(work)
-        production.gather(work, plan)
+        gathering.gather(work, plan)
         for step in recipe.lessons:
             for keys in production.batches(work, plan, step):
                 await production.perform(work, plan, step, keys)

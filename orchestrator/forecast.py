@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.endpoint import Price
-from orchestrator.clauses import FAILURES, AnyStep, Generate, roles_of
-from orchestrator.evaluation import probed_sources
+from orchestrator.clauses import FED, AnyStep, Generate, roles_of
 from orchestrator.evidence import Evidence, Mean, earlier, pilot
+from orchestrator.examination.items import probed_sources
 from orchestrator.machine import Machine, ModelEntry
 from orchestrator.recipe import Recipe
 from orchestrator.rules import filled
@@ -173,8 +173,8 @@ class _Draw:
 
     def run(self) -> "_Draw":
         probed = probed_sources(self._recipe)
-        for number in range(1, self._recipe.feedback.rounds + 1):
-            sizes: dict[str, float] = {name: float(count) for name, count in self._recipe.seeds.items()}
+        for number in range(1, self._recipe.stop.rounds + 1):
+            sizes: dict[str, float] = {name: float(self._recipe.seeds_of(name)) for name in self._recipe.seeds}
             if number > 1:
                 sizes |= self._later(sizes, probed)
             for step in self._recipe.lessons:
@@ -192,9 +192,8 @@ class _Draw:
         new, failures = self._recipe.feedback.most(int(sum(first.get(name, 0.0) for name in probed)))
         share = {name: first[name] for name in probed if name in first}
         total = sum(share.values()) or 1.0
-        return {name: new * count / total for name, count in share.items()} | {
-            FAILURES: self._chance.random() * failures
-        }
+        fed: dict[str, float] = {name: self._chance.random() * failures for name in FED}
+        return {name: new * count / total for name, count in share.items()} | fed
 
     def _read(self) -> set[str]:
         return {name for spec in self._recipe.datasets.values() for name in spec.sources}

@@ -2,12 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
-from agents.kinds import Fields, Part, Source
-from agents.registry import Component
-from storage.records import Draft, Failure, Plan, Scorecard
+from pydantic import BeforeValidator, Field, model_validator
+
+from agents.kinds import Critic, Fields, Part, Source
+from agents.registry import Component, as_list, part
+from orchestrator.examination.court import Bar
+from storage.accounts import Spending
+from storage.keyed import content_key
+from storage.records import Attempt, Cluster, Draft, Failure, Plan, Scorecard
 
 Messages = list[dict[str, str]]
 
@@ -21,6 +26,21 @@ class ExamItem:
     prompt: Messages
     skill: str
     split_key: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What else the source says of it: choices, a reference solution."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a reply is worth."""
+
+    answer: str | None
+    """The answer read from the reply; None if it has none."""
+    right: bool
+    score: float | None = None
+    """A judge's score, where one judges; on the judge's own scale."""
+    call: str | None = None
+    """Key of the judge's call."""
 
 
 class Format(Component):
@@ -34,12 +54,22 @@ class Format(Component):
     def row(self, fields: Fields) -> dict[str, Any]:
         """Raises KeyError for a draft that lacks a field the format needs."""
 
+    def row_at(self, fields: Fields, progress: float) -> dict[str, Any]:
+        """The row in a round that is so far on the way from the first (0) to the last (1); by default in all the same."""
+        return self.row(fields)
+
+
+def place_of(draft: Draft) -> tuple[str, str]:
+    """Where a lesson stands before chance shuffles them: by what it says and not by its run, so that two runs that wrote
+    the same teach it in the same order."""
+    return content_key("place", [draft.step, draft.kind, draft.fields, draft.sample]), draft.key
+
 
 class Mixture(Component):
     """Chooses which drafts a dataset holds, and how often."""
 
     @abstractmethod
-    def arrange(self, drafts: Sequence[Draft], round_number: int, seed: int) -> list[Draft]:
+    def arrange(self, drafts: Sequence[Draft], plan: Plan, seed: int) -> list[Draft]:
         """The drafts in the order of the rows, some left out or repeated; the same input gives the same order."""
 
 
@@ -57,18 +87,33 @@ class Objective(Component):
 class Exam(Component):
     """Asks a student questions and grades its replies."""
 
+    measures_novelty: ClassVar[bool] = False
+    """Whether the scorecard says which share of the right answers no lesson had."""
     source: str
     """Name of the recipe's source that the questions come from."""
     part: Part = "probe"
-    """`probe` is read after every round and may steer; `test` is read once, at the end."""
+    """`probe` is read after every round and may steer; `test` is read once, at the end; `train` is practice: lessons may
+    be about what is failed there, and it counts for nothing else."""
+    samples: int = Field(default=1, ge=1, le=64)
+    """Replies to each question. An item counts by the share of them that is right; pass@k and agreement need several."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """0 is greedy."""
+    canaries: int = Field(default=0, ge=0, le=100)
+    """Items besides, whose answers nobody can know who has not seen the exam. They count for no score; the gate reads them."""
+
+    @model_validator(mode="after")
+    def _several_differ(self) -> "Exam":
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(f"{self.samples} greedy replies are one reply {self.samples} times; set a temperature")
+        return self
 
     @abstractmethod
     def items(self, source: Source, form: Format, seed: int) -> list[ExamItem]:
         """The same arguments give the same items."""
 
     @abstractmethod
-    def grade(self, item: ExamItem, reply: str) -> tuple[str | None, bool]:
-        """The answer read from a reply (None if it has none) and whether it is right."""
+    def grade(self, item: ExamItem, reply: str) -> Grade:
+        """By rule."""
 
     @property
     @abstractmethod
@@ -76,14 +121,125 @@ class Exam(Component):
         """How long a reply may be."""
 
 
-class Feedback(Component):
-    """Turns what a student got wrong into the plan of the next round, and says why in one sentence."""
+class JudgedExam(Exam):
+    """An exam whose replies a critic judges by asking a model, once the court has heard it."""
 
-    rounds: int
+    role: str
+    """Who is asked."""
+    critic: part(Critic)  # type: ignore[valid-type]
+    cases: int = Field(default=60, ge=2)
+    """Cases of known truth that the court hears, half of them good as far as there are so many."""
+    bar: Bar = Bar()
+    """What the judge must reach."""
+    forced: bool = False
+    """Whether a judge may be of the family of a teacher or of the student."""
 
     @abstractmethod
-    def next_plan(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> Mapping[str, Any]:
-        """Fields of the next plan: quotas, targets, stop, why. `cards` are the probe's, oldest first."""
+    def to_judge(self, fields: Fields, reply: str) -> dict[str, Any]:
+        """The fields that the critic reads, of a question's fields and a reply to it."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What one round did for one skill."""
+
+    seeds: int = 0
+    drafts: int = 0
+    """Drafts that were written from these seeds and what came of them."""
+    lessons: int = 0
+    """Drafts of the skill that became lessons."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a feedback policy is told: all of it from the probe and from practice, never from a test."""
+
+    plans: Sequence[Plan]
+    """Of every round so far, the last being the one that has just been carried out."""
+    cards: Sequence[Scorecard]
+    """Of the first probe, oldest first; the base's, of round 0, is the first."""
+    attempts: Sequence[Attempt] = ()
+    """This round's student's, in the probe and in practice, right and wrong, in the order of their keys."""
+    failures: Sequence[Failure] = ()
+    """Its wrong attempts, one each, in the order of their keys."""
+    clusters: Sequence[Cluster] = ()
+    """Its failures in clusters, largest first."""
+    earlier: Mapping[int, Sequence[Attempt]] = field(default_factory=dict)
+    """Attempts of the students of rounds before, by round."""
+    taught: Mapping[tuple[int, str], Taught] = field(default_factory=dict)
+    """By round and skill."""
+    spent: Mapping[int, Spending] = field(default_factory=dict)
+    """By round."""
+    levels: Mapping[str, int] = field(default_factory=dict)
+    """Every skill of the probed sources, in their order, with its difficulty."""
+    seeds: int = 0
+    """How many seeds the recipe's `seeds` gives the probed sources a round."""
+    seed: int = 0
+    """Of chance, for a policy that draws."""
+
+    @property
+    def plan(self) -> Plan:
+        """Of the round that has just been carried out."""
+        return self.plans[-1]
+
+    @property
+    def card(self) -> Scorecard:
+        """The newest."""
+        return self.cards[-1]
+
+    def error(self, skill: str) -> float:
+        """Share of the probe's questions of a skill that the newest student gets wrong; 1 if none was asked."""
+        score = self.card.skills.get(skill)
+        return 1.0 - score["accuracy"] if score else 1.0
+
+
+@dataclass(frozen=True)
+class NextPlan:
+    """What a policy says of the next round."""
+
+    why: str
+    """One sentence that a person can read."""
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    """New seeds of each skill; empty means: as the recipe says."""
+    targets: Sequence[str] = ()
+    """Keys of failures that lessons are written for."""
+    briefs: Sequence[Mapping[str, Any]] = ()
+    """What the teacher is told besides: the fields of seeds of the stream `briefs`; `skill` among them if it has one."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Share of each skill in the next dataset, for a mixture that heeds it; empty means: as they come."""
+    stop: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a student replied to one question, and how sure it was."""
+
+    reply: str
+    confidence: float | None
+    margin: float | None
+
+
+class Inference(Component):
+    """How a student is asked in exams: once, or once more with something shown besides the question."""
+
+    sources: Annotated[list[str], BeforeValidator(as_list)] = Field(default=[], alias="from")
+    """Streams whose drafts are the shelf that it may show from: those of the student's round and of all before."""
+
+    @abstractmethod
+    def show(self, item: ExamItem, said: Said, shelf: Sequence[Draft]) -> Mapping[str, Any]:
+        """The fields to show besides when the question is asked once more; none if the first reply stands."""
+
+
+class Feedback(Component):
+    """Turns what a student got wrong into the plan of the next round, and says why in one sentence.
+
+    A policy is a pure function: the same progress gives the same plan. When to stop is the recipe's `stop:`; a policy
+    stops only where it has nothing to say.
+    """
+
+    @abstractmethod
+    def next_plan(self, progress: Progress) -> NextPlan:
+        """The plan of the round after `progress.plan`."""
 
     def most(self, seeds: int) -> tuple[int, int]:
         """What a later round begins with at most: new seeds, where the first round had so many, and failures."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from agents.teacher import BudgetSpent, Reservation
+from agents.teacher import BudgetSpent, PriceUnknown, Reservation
 from orchestrator.clauses import Budget
 from orchestrator.journal import Journal
 from storage.records import Call, CallOutcome, Entry
-from storage.store import Store
+from storage.store import Spending, Store
 
 _where: ContextVar[tuple[int, str]] = ContextVar("spending_on", default=(0, ""))
 
@@ -20,12 +20,20 @@ class RunLedger:
     """The ledger of one run: a call and its entry are kept together, or not at all."""
 
     def __init__(self, store: Store, run: str, budget: Budget) -> None:
-        spent = store.spending(run)
+        counted = budget.reused == "counted"
+        spent = store.spending(run, with_reused=counted)
         self._journal = Journal(store)
         self._run = run
         self._budget = budget
+        self._own = set().union(*store.bought(run, with_reused=True).values()) if counted else None
+        """Calls that this run has entered; None if what was paid for elsewhere is free."""
+        self._round: dict[str, float] = {}
+        self._parts: dict[tuple[int, str], dict[str, float]] = {}
+        """Caps of the present round, and of stages, where the budget is shared out."""
         self._calls, self._usd = spent.calls, spent.usd or 0.0
         self._tokens = spent.prompt_tokens + spent.completion_tokens
+        self.refused = False
+        """Whether some call had no room."""
         self._promised: set[Reservation] = set()
         self._promised_usd, self._promised_tokens = 0.0, 0
         self._waiting: deque[tuple[Reservation, asyncio.Future[None]]] = deque()
@@ -40,8 +48,44 @@ class RunLedger:
         finally:
             _where.reset(token)
 
+    def open_round(self, share: float, before: Spending) -> None:
+        """Let a round spend at most this share of what the rounds before, which spent so much, have left."""
+        spent = _amounts(before)
+        caps = {what: cap for what in spent if (cap := getattr(self._budget, what)) is not None}
+        self._round = {what: spent[what] + share * max(0.0, cap - spent[what]) for what, cap in caps.items()}
+
+    def allot(self, round_number: int, stage: str, share: float) -> None:
+        """Let a stage spend at most this share of what is left of the round now."""
+        spent = self.spent
+        self._parts[round_number, stage] = {
+            what: spent[what] + share * max(0.0, cap - spent[what]) for what, cap in self._round.items()
+        }
+
     async def find(self, key: str) -> Call | None:
-        return await self._journal.find(key)
+        """The stored call. Another run's, if these count, waits for room as one to be bought would; raises BudgetSpent."""
+        call = await self._journal.find(key)
+        if call and self._own is not None and key not in self._own:
+            await self._count(call)
+        return call
+
+    async def _count(self, call: Call) -> None:
+        """Enter what another run paid for as if this one had."""
+        taken = Reservation(call.model, call.prompt_tokens, call.completion_tokens, call.usd or 0.0)
+        await self.reserve(taken)
+        try:
+            if self._own is None or call.key in self._own:  # while this one waited, another asker has entered it
+                return
+            self._own.add(call.key)
+            entry = self._entry(call, call.prompt_tokens, call.completion_tokens, call.usd, reused=True)
+            await self._journal.keep(entry)
+            self._spend(call.prompt_tokens, call.completion_tokens, call.usd)
+        finally:
+            self.release(taken)
+
+    def _spend(self, prompt: int, completion: int, usd: float | None) -> None:
+        self._calls += 1
+        self._usd += usd or 0.0
+        self._tokens += prompt + completion
 
     def read_as(self, key: str, outcome: CallOutcome, reason: str) -> None:
         self._journal.note(key, outcome, reason)
@@ -72,22 +116,11 @@ class RunLedger:
             raise
 
     async def keep(self, call: Call, worst: Reservation) -> Call:
-        round_number, stage = _where.get()
         prompt, completion, usd = self._charge(call, worst)
-        entry = Entry.new(
-            run=self._run,
-            round=round_number,
-            stage=stage,
-            subject=call.key,
-            usd=usd,
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            seconds=call.latency_s,
-        )
-        is_new = await self._journal.keep(call, entry)
-        self._calls += 1
-        self._usd += usd or 0.0
-        self._tokens += prompt + completion
+        if self._own is not None:
+            self._own.add(call.key)
+        is_new = await self._journal.keep(call, self._entry(call, prompt, completion, usd))
+        self._spend(prompt, completion, usd)
         self.release(worst)
         # Another run on this store may have asked the same at the same time: what is read is what is stored.
         return call if is_new else await self._journal.find(call.key) or call
@@ -113,6 +146,32 @@ class RunLedger:
         """For the screen: calls, tokens and dollars so far."""
         return {"calls": self._calls, "tokens": self._tokens, "usd": self._usd}
 
+    def _entry(self, call: Call, prompt: int, completion: int, usd: float | None, *, reused: bool = False) -> Entry:
+        round_number, stage = _where.get()
+        return Entry.new(
+            run=self._run,
+            round=round_number,
+            stage=stage,
+            subject=call.key,
+            reused=reused,
+            usd=usd,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            seconds=0.0 if reused else call.latency_s,
+        )
+
+    def _cap(self, what: str) -> float | None:
+        """Of the run, or the part of it that the present stage may spend."""
+        cap = getattr(self._budget, what)
+        return cap if cap is None else self._parts.get(_where.get(), {}).get(what, cap)
+
+    def _no_room(self, what: str, cap: float, spent: float, more: float) -> BudgetSpent:
+        self.refused = True
+        return BudgetSpent(
+            f"the budget of {cap:g} {what} has no room for the next call: {spent:g} are used, and it may take {more:g}; "
+            f"{_HOW_ON.format(what)}"
+        )
+
     def _charge(self, call: Call, worst: Reservation) -> tuple[int, int, float | None]:
         """Prompt tokens, completion tokens and dollars: what the endpoint did not report counts at its worst."""
         prompt, completion, usd = call.prompt_tokens, call.completion_tokens, call.usd
@@ -137,26 +196,27 @@ class RunLedger:
         """Whether this call's worst case fits beside all that is spent and promised. Raises BudgetSpent if it never can."""
         budget = self._budget
         if budget.usd is not None and worst.usd is None:
-            raise BudgetSpent(f"the budget caps dollars, but no price of {worst.model!r} is known")
+            raise PriceUnknown(f"the budget caps dollars, but no price of {worst.model!r} is known")
         self.permit()
         wanted = (
-            ("calls", budget.calls, self._calls, len(self._promised), 1),
-            ("tokens", budget.tokens, self._tokens, self._promised_tokens, worst.tokens),
-            ("usd", budget.usd, self._usd, self._promised_usd, worst.usd or 0.0),
+            ("calls", self._cap("calls"), self._calls, len(self._promised), 1),
+            ("tokens", self._cap("tokens"), self._tokens, self._promised_tokens, worst.tokens),
+            ("usd", self._cap("usd"), self._usd, self._promised_usd, worst.usd or 0.0),
         )
         for what, cap, spent, promised, more in wanted:
             if cap is None or spent + promised + more <= cap:
                 continue
             if spent + more > cap or not promised:
-                raise BudgetSpent(
-                    f"the budget of {cap:g} {what} has no room for the next call: {spent:g} are used, and it may take {more:g}; "
-                    f"{_HOW_ON.format(what)}"
-                )
+                raise self._no_room(what, cap, spent, more)
             return False
         self._promised.add(worst)
         self._promised_usd += worst.usd or 0.0
         self._promised_tokens += worst.tokens
         return True
+
+
+def _amounts(spent: Spending) -> dict[str, float]:
+    return {"calls": spent.calls, "tokens": spent.prompt_tokens + spent.completion_tokens, "usd": spent.usd or 0.0}
 
 
 _HOW_ON = "nothing is lost: run again with a higher cap, e.g. --max-{0} …, and the run goes on"

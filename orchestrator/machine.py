@@ -1,7 +1,7 @@
 """Machine facts: which model plays which role, where bases lie, what things cost. None of it is method."""
 
 import difflib
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -114,7 +114,7 @@ class Machine(BaseModel):
 
     def entries(self, roles: Collection[str], *, priced: bool = False) -> dict[str, ModelEntry]:
         """The model of each role. Raises MachineError for roles without one or, if `priced`, without a price."""
-        entries = {role: entry for role in roles if (entry := self.roles.get(role, self.default))}
+        entries = {role: entry for role in roles if (entry := self.roles.get(role) or self._by_default(role, roles))}
         unbound = [f"{role!r}{self._misspelt(role, roles)}" for role in roles if role not in entries]
         if unbound:
             raise MachineError(
@@ -129,6 +129,11 @@ class Machine(BaseModel):
                 "your own under `prices:`"
             )
         return entries
+
+    def _by_default(self, role: str, roles: Collection[str]) -> ModelEntry | None:
+        """The default; where that is the rehearsal teacher as such, the program that the recipe names for this role."""
+        wanted = roles[role].rehearsal if isinstance(roles, Mapping) else None
+        return ModelEntry(model=wanted) if wanted and self.default == ModelEntry() else self.default
 
     def own_prices(self, model: str | None = None) -> list[dict[str, Any]]:
         """The prices that entries say themselves, as rows of a table, which come before any table."""

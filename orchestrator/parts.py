@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 from typing import Any
 
 from agents.registry import components, import_components
@@ -18,14 +19,15 @@ def describe_parts(kind: str | None = None) -> list[dict[str, Any]]:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise RecipeError(f"there is no kind of component {kind!r}.{hint} There are: {', '.join(kinds)}")
     return [
-        {"kind": each.__name__.lower(), "name": name, "does": _first_line(cls), "options": _options(cls)}
+        {"kind": each.__name__.lower(), "name": name, "does": _first_sentence(cls), "options": _options(cls)}
         for each, name, cls in found
         if kind is None or each.__name__.lower().rstrip("s") == kind.lower().rstrip("s")
     ]
 
 
-def _first_line(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+def _first_sentence(cls: type) -> str:
+    paragraph = " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
+    return re.split(r"(?<=[.:])\s(?=[A-Z])", paragraph, maxsplit=1)[0]
 
 
 def _options(cls: Any) -> str:

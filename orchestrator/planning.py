@@ -1,9 +1,12 @@
 """What the next round will do, and why; or why the run stops."""
 
-from orchestrator.evaluation import exams_of
+from orchestrator.examination.items import CANARY, exams_of, probed_sources
+from orchestrator.kinds import NextPlan, Progress, Taught
 from orchestrator.recipe import Recipe
+from orchestrator.stopping import reason_to_stop
 from orchestrator.work import Work
-from storage.records import Attempt, Plan, Run, Scorecard, Student
+from storage.accounts import Spending
+from storage.records import Attempt, Failure, Plan, Run, Scorecard, Student
 from storage.store import Store
 
 
@@ -19,15 +22,43 @@ def current_plan(work: Work) -> Plan:
 
 
 def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
-    """The plan after `plan`, as the recipe's feedback makes it from the probe."""
-    cards = probe_cards(work)
-    failures = work.store.failures(work.run.key, plan.round)
-    attempts = work.store.by_key(Attempt, [failure.attempt for failure in failures])
-    failures = [failure for failure in failures if attempts[failure.attempt].student == student.key]
-    fields = work.recipe.feedback.next_plan(plan, cards, failures)
-    following = Plan.new(run=work.run.key, round=plan.round + 1, **fields)
+    """The plan after `plan`: why it ends here, or what the recipe's feedback makes of the probe."""
+    found = progress(work, plan, student)
+    if reason := reason_to_stop(work.recipe.stop, found):
+        return end_after(work, plan, reason)
+    following = _as_plan(work, plan, work.recipe.feedback.next_plan(found))
     work.store.add(following)
     return following
+
+
+def end_after(work: Work, plan: Plan, why: str) -> Plan:
+    """The plan that ends the run after this round, for this reason."""
+    short = "; the budget had no room for all that was to be written" if work.ledger.refused else ""
+    following = _as_plan(work, plan, NextPlan(f"{why}{short}", stop=True))
+    work.store.add(following)
+    return following
+
+
+def progress(work: Work, plan: Plan, student: Student) -> Progress:
+    """All that feedback may know after a round, read from the store: the probe and practice, and no test."""
+    store, run, recipe = work.store, work.run.key, work.recipe
+    exams = [*exams_of(recipe, "probe"), *exams_of(recipe, "train")]
+    attempts = [a for a in store.attempts_of(run, exams) if a.skill != CANARY]
+    own = [a for a in attempts if a.student == student.key]
+    probed = [recipe.sources[name] for name in sorted(probed_sources(recipe))]
+    return Progress(
+        plans=store.plans(run),
+        cards=[card for card in probe_cards(work) if card.round <= plan.round],
+        attempts=own,
+        failures=_failures_of(store, run, plan, own),
+        clusters=[c for c in store.clusters(run, plan.round) if c.student == student.key],
+        earlier={n: [a for a in attempts if a.round == n] for n in range(plan.round)},
+        taught={place: Taught(*counts) for place, counts in store.taught(run).items()},
+        spent=_by_round(work),
+        levels={skill: source.level(skill) for source in probed for skill in source.skills()},
+        seeds=sum(recipe.seeds_of(name) for name in probed_sources(recipe)),
+        seed=recipe.seed,
+    )
 
 
 def probe_cards(work: Work) -> list[Scorecard]:
@@ -52,3 +83,29 @@ def best_of(store: Store, run: Run, recipe: Recipe) -> Student | None:
 def _probe_cards(store: Store, run: Run, recipe: Recipe) -> list[Scorecard]:
     probe = exams_of(recipe, "probe")[0]
     return [card for card in store.scorecards(run.key) if card.exam == probe]
+
+
+def _as_plan(work: Work, plan: Plan, said: NextPlan) -> Plan:
+    return Plan.new(
+        run=work.run.key,
+        round=plan.round + 1,
+        quotas=dict(said.quotas),
+        targets=list(said.targets),
+        briefs=[dict(brief) for brief in said.briefs],
+        weights=dict(said.weights),
+        stop=said.stop,
+        why=said.why,
+    )
+
+
+def _failures_of(store: Store, run: str, plan: Plan, attempts: list[Attempt]) -> list[Failure]:
+    wrong = {attempt.key for attempt in attempts}
+    return [failure for failure in store.failures(run, plan.round) if failure.attempt in wrong]
+
+
+def _by_round(work: Work) -> dict[int, Spending]:
+    """What was reused is in it where the recipe counts it: else what a round costs would depend on who came first."""
+    found: dict[int, Spending] = {}
+    for (number, _), spent in work.store.spending_by_stage(work.run.key, with_reused=True).items():
+        found[number] = found[number] + spent if number in found else spent
+    return found

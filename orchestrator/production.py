@@ -1,4 +1,4 @@
-"""From plan to judged drafts: gathers seeds, and carries out one step of the lessons on one batch of materials.
+"""From seeds to judged drafts: carries out one step of the lessons on one batch of materials.
 
 A stage asks the store what is already done and does the rest, so a retry, a crash and a second run are the same case.
 """
@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from typing import Any, TypeVar
 
 from agents.kinds import (
@@ -16,7 +15,6 @@ from agents.kinds import (
     Fields,
     Generator,
     Judgement,
-    Material,
     Nobody,
     Teacher,
     Unanswered,
@@ -25,15 +23,15 @@ from agents.kinds import (
     Verifier,
     Writing,
 )
-from orchestrator.clauses import FAILURES, AnyStep, Generate, Judge, Select, component_of, roles_of
+from agents.teacher import BudgetSpent, PriceUnknown
+from orchestrator.clauses import AnyStep, Generate, Judge, Select, component_of, roles_of
 from orchestrator.recipe import RecipeError
 from orchestrator.streams import Streams
 from orchestrator.work import Work
-from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
+from storage.records import Draft, Outcome, Plan, Seed, Verdict
 
 T = TypeVar("T")
 BATCH = 256
-SEEDS_AT_ONCE = 1000
 SPLIT_GUARD = "split_guard"
 """Judge that rejects a new item which belongs to an exam. It is always on; a recipe cannot remove it."""
 
@@ -48,15 +46,6 @@ class Yield:
     unreadable: int = 0
     unanswered: Mapping[str, int] = field(default_factory=dict)
     """Requests that got no answer, by cause: nothing came of them; the step, carried out again, asks again."""
-
-
-def gather(work: Work, plan: Plan) -> int:
-    """Put this round's seeds into the store; returns how many the round has."""
-    count, seeds = 0, chain(_source_seeds(work, plan), _failure_seeds(work, plan))
-    while some := list(islice(seeds, SEEDS_AT_ONCE)):
-        work.store.add(*some)
-        count += len(some)
-    return count
 
 
 def stream(work: Work, name: str, round_number: int) -> list[Seed | Draft]:
@@ -132,6 +121,8 @@ async def _write(
             return await generator.write(visible, _teacher(work, role).several(step.samples), sample)
         except (UnreadableReply, Unanswered) as error:
             return error
+        except BudgetSpent as error:
+            return unpaid(work, error)
 
 
 def _shown(step: Generate, material: Seed | Draft, name: str) -> bool:
@@ -204,12 +195,37 @@ async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | Unans
     with _explained(step, draft):
         if isinstance(judge, Verifier):
             return judge.judge(draft)
-        try:
-            return await judge.judge(draft, _teacher(work, step.role or ""))
-        except UnreadableReply as error:
-            return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
-        except Unanswered as error:
-            return error
+        author = draft.producer.partition(" ")[2]
+        roles = [role for role in step.role if not (step.but_author and work.teachers[role].model == author)]
+        if not roles:
+            raise RecipeError(
+                f"step {step.step!r}: a draft by {author!r} has nobody to judge it but its author; bind the roles "
+                f"{', '.join(step.role)} to different models, or leave `but_author` out"
+            )
+        said = await together(_said(work, judge, draft, work.teachers[role]) for role in roles)
+        missing = next((each for each in said if isinstance(each, Unanswered)), None)
+        if missing:
+            return missing
+        judgements = {role: each for role, each in zip(roles, said, strict=True) if isinstance(each, Judgement)}
+        return judgements[roles[0]] if len(step.role) == 1 else judge.sum_up(judgements)
+
+
+async def _said(work: Work, judge: Critic, draft: Draft, teacher: Teacher) -> Judgement | Unanswered:
+    try:
+        return await judge.judge(draft, teacher)
+    except UnreadableReply as error:
+        return Judgement(Outcome.UNREADABLE, str(error), call=error.call)
+    except Unanswered as error:
+        return error
+    except BudgetSpent as error:
+        return unpaid(work, error)
+
+
+def unpaid(work: Work, error: BudgetSpent) -> Unanswered:
+    """A run that trains on what it bought goes on without the answer; any other ends here. Raises the error."""
+    if work.recipe.budget.then != "train" or isinstance(error, PriceUnknown):
+        raise error
+    return Unanswered("the budget has no room for it")
 
 
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
@@ -263,61 +279,3 @@ def _of_keys(work: Work, keys: Sequence[str]) -> list[Seed | Draft]:
     """These materials alone: a batch that read the whole round for them would make a step quadratic."""
     found: dict[str, Seed | Draft] = {**work.store.by_key(Seed, keys), **work.store.by_key(Draft, keys)}
     return [found[key] for key in sorted(found)]
-
-
-def _source_seeds(work: Work, plan: Plan) -> Iterator[Seed]:
-    for name, source in work.recipe.lesson_sources().items():
-        yield from _draw(work, plan, name, _quotas(work, plan, name, source.skills()))
-
-
-def _quotas(work: Work, plan: Plan, name: str, skills: list[str]) -> dict[str, int]:
-    """Seeds of each skill: as the plan says for a source that is probed, evenly for any other."""
-    probed = {exam.source for exam in work.recipe.exams.values() if exam.part == "probe"}
-    if plan.quotas and name in probed:
-        return {skill: plan.quotas.get(skill, 0) for skill in skills}
-    share, left = divmod(work.recipe.seeds[name], len(skills))
-    return {skill: share + (i < left) for i, skill in enumerate(skills)}
-
-
-def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> Iterator[Seed]:
-    """The next materials of each skill that no earlier round has used, and that are no exam's in another source."""
-    source = work.recipe.sources[name]
-    used = {s.origin for number in range(1, plan.round) for s in work.store.seeds(work.run.key, name, number)}
-
-    def fresh(skill: str) -> Iterator[Material]:
-        found = source.materials("train", skill, work.recipe.seed)
-        return (m for m in found if m.origin not in used and m.split_key not in work.guarded)
-
-    return (
-        Seed.new(
-            run=work.run.key,
-            round=plan.round,
-            stream=name,
-            kind=source.kind,
-            fields=material.fields,
-            skill=material.skill,
-            split_key=material.split_key,
-            origin=material.origin,
-        )
-        for skill, quota in quotas.items()
-        for material in islice(fresh(skill), quota)
-    )
-
-
-def _failure_seeds(work: Work, plan: Plan) -> list[Seed]:
-    failures = work.store.by_key(Failure, plan.targets)
-    attempts = work.store.by_key(Attempt, [failure.attempt for failure in failures.values()])
-    chosen = [attempts[failures[key].attempt] for key in plan.targets]
-    return [
-        Seed.new(
-            run=work.run.key,
-            round=plan.round,
-            stream=FAILURES,
-            kind="failure",
-            fields={"question": attempt.question, "gold": attempt.gold, "student_reply": attempt.reply},
-            skill=attempt.skill,
-            split_key=attempt.split_key,
-            origin=attempt.key,
-        )
-        for attempt in chosen
-    ]

@@ -19,14 +19,19 @@ from orchestrator.clauses import (
     Job,
     Judge,
     Lora,
+    Mining,
     Name,
     Role,
     Select,
+    Stop,
     StudentSpec,
+    Worth,
     component_of,
 )
-from orchestrator.kinds import Exam, Feedback
+from orchestrator.examination.gate import Gate
+from orchestrator.kinds import Exam, Feedback, Inference, JudgedExam
 from orchestrator.recipe_text import RecipeError, apply_edit, read_yaml
+from orchestrator.retention import with_retention
 from orchestrator.rules import check
 from storage.keyed import content_key
 
@@ -41,6 +46,7 @@ COMPONENT_PACKAGES = (
     "orchestrator.objectives",
     "orchestrator.exams",
     "orchestrator.feedback",
+    "orchestrator.inferences",
 )
 SHIPPED = Path(__file__).parent / "recipes"
 
@@ -55,15 +61,26 @@ class Recipe(Clause):
     roles: dict[Name, Role]
     students: dict[Name, StudentSpec]
     sources: dict[Name, part(Source)]  # type: ignore[valid-type]
-    seeds: dict[Name, int]
-    """How many seeds each lesson source gives a round, shared evenly among its skills. Feedback may say otherwise for
-    the source that the probe asks from; the others, such as a replay of what the base can do, go on as they are."""
+    seeds: dict[Name, int | dict[str, int]]
+    """How many seeds each lesson source gives a round, shared evenly among its skills, or how many of each skill. Feedback
+    may say otherwise for the source that the probe asks from; the others, such as a replay of what the base can do, go on."""
     lessons: list[AnyStep] = Field(min_length=1)
     datasets: dict[Name, DatasetSpec]
     training: list[Job] = Field(min_length=1)
     exams: dict[Name, part(Exam)]  # type: ignore[valid-type]
-    feedback: part(Feedback)  # type: ignore[valid-type]
+    retention: bool = True
+    """Whether a recipe without an exam on what it does not teach gets one: what training costs has to show."""
+    feedback: part(Feedback) = Field(default_factory=lambda: {"use": "same_again"}, validate_default=True)  # type: ignore[valid-type]
+    stop: Stop = Stop()
+    inference: part(Inference) = Field(default_factory=lambda: {"use": "single"}, validate_default=True)  # type: ignore[valid-type]
+    mining: Mining = Mining()
+    gate: Gate = Gate()
     budget: Budget = Budget()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _retention_is_examined(cls, data: Any) -> Any:
+        return with_retention(data)
 
     @model_validator(mode="after")
     def _names_meet(self) -> "Recipe":
@@ -90,7 +107,13 @@ class Recipe(Clause):
             yield from (dataset.format, dataset.mixture)
         yield from (job.objective for job in self.training)
         yield from self.exams.values()
-        yield self.feedback
+        yield from (exam.critic for exam in self.exams.values() if isinstance(exam, JudgedExam))
+        yield from (self.feedback, self.inference)
+
+    def seeds_of(self, source: str) -> int:
+        """How many seeds a source gives a round; none if it feeds no lessons."""
+        count = self.seeds.get(source, 0)
+        return count if isinstance(count, int) else sum(count.values())
 
     def lesson_sources(self) -> dict[str, Source]:
         """Sources whose stream some step reads; the others only feed exams."""
@@ -138,10 +161,12 @@ def _find(place: str | Path) -> Path:
 def _lines(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         loc = problem["loc"]
-        way = [*loc[:2], *loc[3:]] if loc[:1] == ("lessons",) else loc  # without the tag that tells steps apart
+        way = [*loc[:2], *loc[3:]] if loc[:1] == ("lessons",) else [*loc]  # without the tag that tells steps apart
         place = ".".join(map(str, way)) or "recipe"
         message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
+        if way[-2:] in (["feedback", "rounds"], ["feedback", "plateau"]):
+            message = f"it is `stop.{way[-1]}` now"
+        elif problem["type"] == "extra_forbidden":
             message = f"there is no such option{_nearest_option(problem)}"
         elif problem["type"] == "missing":
             message = "is missing"
@@ -155,5 +180,20 @@ def _nearest_option(problem: Any) -> str:
 
 
 def _all_options() -> set[str]:
-    clauses = [Role, StudentSpec, Generate, Judge, Select, DatasetSpec, Lora, Job, Budget, Recipe]
+    clauses = [
+        Role,
+        StudentSpec,
+        Generate,
+        Judge,
+        Select,
+        DatasetSpec,
+        Lora,
+        Job,
+        Stop,
+        Worth,
+        Mining,
+        Gate,
+        Budget,
+        Recipe,
+    ]
     return {field.alias or name for clause in clauses for name, field in clause.model_fields.items()}

@@ -3,7 +3,7 @@
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.clauses import FAILURES, AnyStep, Generate, roles_of
+from orchestrator.clauses import BRIEFS, FAILURES, FED, MISTAKES, AnyStep, Generate, roles_of
 
 if TYPE_CHECKING:
     from orchestrator.recipe import Recipe
@@ -16,24 +16,31 @@ def check(recipe: "Recipe") -> None:
 
 
 def _check_streams(recipe: "Recipe") -> None:
-    known, steps, read = [*recipe.sources, FAILURES], set[str](), set[str]()
+    known, steps, read = [*recipe.sources, *FED], set[str](), set[str]()
     for step in recipe.lessons:
         if step.step in steps:
             raise ValueError(f"lessons: two steps are named {step.step!r}; a step's name is its identity")
         steps.add(step.step)
         for stream in step.sources:
-            _known(stream, known, f"step {step.step!r} reads", "a source, `failures`, or what an earlier step fills")
-            if not isinstance(step, Generate) and (stream in recipe.sources or stream == FAILURES):
+            _known(
+                stream,
+                known,
+                f"step {step.step!r} reads",
+                "a source, a stream of feedback, or what an earlier step fills",
+            )
+            if not isinstance(step, Generate) and (stream in recipe.sources or stream in FED):
                 raise ValueError(
                     f"step {step.step!r} judges {stream!r}, which holds no drafts; generate some from it first"
                 )
         _check_filled(recipe, step, read)
         read |= set(step.sources)
         known += filled(step)
+    for stream in recipe.inference.sources:
+        _known(stream, known[len(recipe.sources) + len(FED) :], "inference shows", "a stream that a step fills")
     for name, dataset in recipe.datasets.items():
         for stream in dataset.sources:
             _known(stream, known, f"dataset {name!r} reads", "a stream that a step fills")
-            if stream in recipe.sources or stream == FAILURES:
+            if stream in recipe.sources or stream in FED:
                 raise ValueError(
                     f"dataset {name!r} reads {stream!r}, which holds no drafts; name a stream that a step fills"
                 )
@@ -47,7 +54,7 @@ def filled(step: AnyStep) -> list[str]:
 
 def _check_filled(recipe: "Recipe", step: AnyStep, read: set[str]) -> None:
     for stream in filled(step):
-        if stream in recipe.sources or stream == FAILURES:
+        if stream in recipe.sources or stream in FED:
             raise ValueError(
                 f"step {step.step!r} fills {stream!r}, which is not a step's to fill; choose another stream"
             )
@@ -61,22 +68,33 @@ def _check_filled(recipe: "Recipe", step: AnyStep, read: set[str]) -> None:
 
 
 def _check_failures(recipe: "Recipe") -> None:
-    """Failures are exam items, and so is all that is made from them but a new item."""
-    of_failures = {FAILURES: FAILURES}  # stream, and the way to it
+    """The probe's failures are exam items, briefs may quote some, and so may all that is made from them but a new item."""
+    of_failures = {name: name for name in (FAILURES, BRIEFS)}  # stream, and the way to it
     for step in recipe.lessons:
         if not (isinstance(step, Generate) and step.generate.opens):
             way = next((of_failures[stream] for stream in step.sources if stream in of_failures), None)
             of_failures |= {stream: f"{way} → {stream}" for stream in filled(step) if way}
     for name, dataset in recipe.datasets.items():
         for stream in dataset.sources:
-            if stream in of_failures:
+            if way := of_failures.get(stream):
                 raise ValueError(
-                    f"dataset {name!r} would hold lessons on exam items ({of_failures[stream]}); lessons from `failures` "
-                    "must pass a generator that writes new items, e.g. write_similar_question"
+                    f"dataset {name!r} would hold lessons on exam items ({way}); lessons from `{way.split()[0]}` must "
+                    "pass a generator that writes new items, e.g. write_similar_question"
                 )
+    for stream in recipe.inference.sources:
+        if way := of_failures.get(stream):
+            raise ValueError(
+                f"inference would show exam items in exams ({way}); a shelf made from `{way.split()[0]}` must pass a "
+                "generator that writes new items, or be made from `mistakes` of practice"
+            )
 
 
 def _check_roles(recipe: "Recipe") -> None:
+    for name, exam in recipe.exams.items():
+        if role := getattr(exam, "role", None):
+            _known(role, recipe.roles, f"exam {name!r} asks", "a role of `roles:`")
+    if recipe.mining.role:
+        _known(recipe.mining.role, recipe.roles, "mining asks", "a role of `roles:`")
     for step in recipe.lessons:
         for role in roles_of(step):
             _known(role, recipe.roles, f"step {step.step!r} asks", "a role of `roles:`")
@@ -93,22 +111,38 @@ def _check_training(recipe: "Recipe") -> None:
 
 def _check_seeds(recipe: "Recipe") -> None:
     for name in recipe.lesson_sources():
-        if recipe.seeds.get(name, 0) < 1:
+        if recipe.seeds_of(name) < 1:
             raise ValueError(f"seeds: source {name!r} feeds lessons; say how many a round it gives, e.g. {name}: 400")
-    for name in recipe.seeds:
+    for name, count in recipe.seeds.items():
         _known(name, recipe.lesson_sources(), "seeds names", "a source that a step reads")
+        for skill in count if isinstance(count, dict) else ():
+            _known(skill, recipe.sources[name].skills(), f"seeds of {name!r} names", "a skill of the source")
 
 
 def _check_exams(recipe: "Recipe") -> None:
     for name, exam in recipe.exams.items():
         _known(exam.source, recipe.sources, f"exam {name!r} asks from", "a source of `sources:`")
-        if exam.part == "train":
-            raise ValueError(f"exam {name!r} asks from `train`, what lessons are made of; choose `probe` or `test`")
     if not any(exam.part == "probe" for exam in recipe.exams.values()):
         raise ValueError("exams: none has `part: probe`; feedback and the learning curve need one")
-    if recipe.feedback.rounds == 1 and any(FAILURES in step.sources for step in recipe.lessons):
+    _check_practice(recipe)
+    fed = sorted({stream for step in recipe.lessons for stream in step.sources if stream in FED})
+    if recipe.stop.rounds == 1 and fed:
+        raise ValueError(f"a step reads `{fed[0]}`, but with one round there are none; set `stop.rounds` to 2 or more")
+    if MISTAKES in fed and not any(exam.part == "train" for exam in recipe.exams.values()):
         raise ValueError(
-            "a step reads `failures`, but with one round there are none; set `feedback.rounds` to 2 or more"
+            "a step reads `mistakes`, but no exam is practice; add one with `part: train` on the source of the lessons"
+        )
+
+
+def _check_practice(recipe: "Recipe") -> None:
+    """A policy that learns from practice names the exam; another name would find nothing, round after round."""
+    name = getattr(recipe.feedback, "exam", None)
+    if name is None:
+        return
+    _known(name, recipe.exams, f"feedback {recipe.feedback.use!r} reads", "an exam of `exams:`")
+    if recipe.exams[name].part != "train":
+        raise ValueError(
+            f"feedback {recipe.feedback.use!r} reads exam {name!r}, which is no practice; name one with `part: train`"
         )
 
 

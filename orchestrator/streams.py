@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.clauses import FAILURES, AnyStep, Generate
+from orchestrator.clauses import FED, AnyStep, Generate
 from orchestrator.recipe import Recipe
 from orchestrator.rules import filled
 from storage.records import Outcome
@@ -25,7 +25,7 @@ class Streams:
 
     def keys(self, name: str, round_number: int) -> Iterator[str]:
         """Keys of the materials of one stream: seeds, or the drafts that a step let through."""
-        if name == FAILURES or name in self.recipe.sources:
+        if name in FED or name in self.recipe.sources:
             yield from self.store.seed_keys(self.run, name, round_number)
             return
         for step in self.recipe.lessons:

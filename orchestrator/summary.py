@@ -1,126 +1,195 @@
-"""What a run came to, as plain data: the CLI's last line, the report and the flow's artifact all read it from here."""
+"""What a run came to, as plain data: the CLI, the report and the flow's artifacts all read it from here."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from agents.kinds import Part
-from agents.registry import import_components
-from orchestrator.evaluation import exams_of, probed_sources
+from orchestrator.examination.decontamination import JUDGE
+from orchestrator.examination.items import CANARY, CODE_WORDS
 from orchestrator.hindsight import compared
-from orchestrator.recipe import COMPONENT_PACKAGES, Recipe, validate_recipe
-from storage.records import CallOutcome, Outcome, Run, Scorecard
+from orchestrator.kinds import JudgedExam
+from orchestrator.standing import Pair, Standing, standing_of
+from orchestrator.story import COMPUTING, RoundStory, story_of
+from storage.records import CallOutcome, Hearing, Outcome, Run, Scorecard
 from storage.store import Store
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Accuracies are of the test exams if they have been read, else of the probe."""
+    """`accuracy` and `skills` are of the test if it was read, else of the probe.
+
+    `after` is of the student that did best on the probe. Where none beats the base, it is of the last one, in the probe,
+    and `best` says that it is the base.
+    """
 
     run: str
     recipe: str
     ended: str
+    """Why; empty while it goes on or was interrupted."""
+    finished: bool
+    """Whether its last plan was to stop; else it may have been ended by its budget."""
     rounds: int
     seconds: float
     """Of training and examining."""
     calls: int
     usd: float | None
+    unpriced: int
+    """Calls whose price is unknown."""
     accepted: int
     """Drafts that are lessons of some dataset."""
     rejected: int
     """Drafts that some judge rejected."""
+    left_out: int
+    """Of them, those that were left out of datasets because they repeat an exam question."""
     unreadable: int
     """Replies of teachers and verdicts of judges that could not be read."""
+    exam: str
+    """What the accuracies are of; empty if nobody has been examined."""
+    tested: bool
+    """Whether that is the test."""
+    questions: int
     accuracy: dict[str, float | None]
     skills: dict[str, dict[str, float | None]]
     retention: dict[str, float | None]
+    best: dict[str, Any] | None
+    """Round and probe accuracy of the student that did best on the probe; round 0 is the base."""
+    last: dict[str, Any] | None
+    """The same of the last student."""
     failures_targeted: int
-    plans: list[dict[str, Any]] = field(default_factory=list)
-    forecast: list[dict[str, Any]] = field(default_factory=list)
+    story: list[RoundStory]
+    ruling: dict[str, Any] | None
+    """What the gate said: outcome, why, figures; None before it has ruled."""
+    exams: list[dict[str, Any]]
+    """Every scorecard: exam, part, round, n, accuracy with interval, and what else was measured."""
+    canaries: list[dict[str, Any]]
+    """For each student and exam with canaries: how many are right, and how many would be by chance."""
+    hearings: list[dict[str, Any]]
+    """What the court found of each judge of an exam."""
+    unchecked: list[str]
+    """What the recipe does not examine, one sentence each."""
+    forecast: list[dict[str, Any]]
     """What was expected before the run and what it was, if it was forecast and has ended."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def recipe_of(run: Run) -> Recipe:
-    """The recipe that the run was started with, as it is stored with it."""
-    import_components(*COMPONENT_PACKAGES)
-    return validate_recipe(run.recipe, f"the recipe stored with {run.key}")
-
-
 def summarise(store: Store, run: Run) -> Summary:
-    recipe = recipe_of(run)
-    plans = store.plans(run.key)
-    cards = store.scorecards(run.key)
+    return summary_of(store, standing_of(store, run))
+
+
+def summary_of(store: Store, standing: Standing) -> Summary:
+    run, pair = standing.run, standing.compared
     spent = store.spending(run.key)
-    outcomes = Counter[Outcome]()
-    for y in store.yields(run.key):
-        outcomes[y.outcome] += y.count
-    calls = store.call_outcomes(run.key)
-    before, after = _compared(recipe, cards)
+    outcomes, left_out = _outcomes(store, run)
+    rulings = store.rulings(run.key)
     return Summary(
         run=run.key,
         recipe=run.recipe_name,
-        ended=run.ended or (plans[-1].why if plans and plans[-1].stop else ""),
-        rounds=max((s.round for s in store.students(run.key)), default=0),
+        ended=run.ended or (standing.stop.why if standing.stop else ""),
+        finished=standing.stop is not None,
+        rounds=standing.rounds,
         seconds=round(_computing(store, run), 1),
         calls=spent.calls,
         usd=spent.usd,
+        unpriced=spent.unpriced,
         accepted=store.lessons(run.key),
         rejected=outcomes[Outcome.REJECTED],
-        unreadable=outcomes[Outcome.UNREADABLE] + calls.get(CallOutcome.UNREADABLE, 0),
-        accuracy=_pair(before, after),
-        skills=_by_skill(before, after),
-        retention=_pair(*_retention(recipe, cards, before, after)),
-        failures_targeted=sum(len(plan.targets) for plan in plans),
-        plans=[{"round": plan.round, "why": plan.why, "stop": plan.stop, "quotas": plan.quotas} for plan in plans],
+        left_out=left_out,
+        unreadable=outcomes[Outcome.UNREADABLE] + store.call_outcomes(run.key).get(CallOutcome.UNREADABLE, 0),
+        exam=pair.exam,
+        tested=standing.tested,
+        questions=pair.before.n if pair.before else 0,
+        accuracy=_accuracies(pair),
+        skills=_by_skill(pair),
+        retention=_accuracies(next((kept for kept in standing.kept if kept.before), Pair(""))),
+        best=_place(standing.of_best),
+        last=_place(standing.probe[-1] if len(standing.probe) > 1 else None),
+        failures_targeted=sum(len(plan.targets) for plan in standing.plans),
+        story=story_of(store, standing),
+        ruling=rulings[-1].model_dump(include={"outcome", "why", "figures"}) if rulings else None,
+        exams=[_examined(standing, card) for card in standing.cards],
+        canaries=_canaries(store, standing),
+        hearings=[_heard(hearing, standing) for hearing in store.hearings(run.key)],
+        unchecked=_unchecked(standing),
         forecast=compared(store, run),
     )
 
 
-def main_exam(recipe: Recipe, part: Part) -> str | None:
-    """The exam that a run is judged by: of this part, and on what the probe asks about."""
-    probed = probed_sources(recipe)
-    return next((name for name in exams_of(recipe, part) if recipe.exams[name].source in probed), None)
+def _outcomes(store: Store, run: Run) -> tuple[Counter[Outcome], int]:
+    """Verdicts by outcome, and how many of them kept an exam question out of a dataset."""
+    yields = store.yields(run.key)
+    outcomes = Counter[Outcome]()
+    for each in yields:
+        outcomes[each.outcome] += each.count
+    return outcomes, sum(each.count for each in yields if each.judge == JUDGE)
 
 
-def _compared(recipe: Recipe, cards: list[Scorecard]) -> tuple[Scorecard | None, Scorecard | None]:
-    tests = [card for card in cards if card.exam == main_exam(recipe, "test")]
-    if tests:  # one card alone: the base was the best student, before and after
-        return tests[0], tests[-1]
-    probes = [card for card in cards if card.exam == main_exam(recipe, "probe")]
-    return (probes[0] if probes else None), (probes[-1] if len(probes) > 1 else None)
+def _computing(store: Store, run: Run) -> float:
+    return sum(spent.seconds for (_, stage), spent in store.spending_by_stage(run.key).items() if stage in COMPUTING)
 
 
-def _retention(
-    recipe: Recipe, cards: list[Scorecard], before: Scorecard | None, after: Scorecard | None
-) -> tuple[Scorecard | None, Scorecard | None]:
-    probed = probed_sources(recipe)
-    kept = [card for card in cards if recipe.exams[card.exam].source not in probed]
-    first = next((card for card in kept if before and card.student == before.student), None)
-    last = next((card for card in kept if after and card.student == after.student), None)
-    return first, last
+def _accuracies(pair: Pair) -> dict[str, float | None]:
+    return {
+        "before": pair.before.accuracy if pair.before else None,
+        "after": pair.after.accuracy if pair.after else None,
+    }
 
 
-def _pair(before: Scorecard | None, after: Scorecard | None) -> dict[str, float | None]:
-    return {"before": before.accuracy if before else None, "after": after.accuracy if after else None}
-
-
-def _by_skill(before: Scorecard | None, after: Scorecard | None) -> dict[str, dict[str, float | None]]:
-    if before is None:
+def _by_skill(pair: Pair) -> dict[str, dict[str, float | None]]:
+    if pair.before is None:
         return {}
-    later = after.skills if after else {}
+    later = pair.after.skills if pair.after else {}
     return {
         skill or "all": {
             "before": score["accuracy"],
             "after": later[skill]["accuracy"] if skill in later else None,
             "n": score["n"],
         }
-        for skill, score in before.skills.items()
+        for skill, score in pair.before.skills.items()
     }
 
 
-def _computing(store: Store, run: Run) -> float:
-    stages = store.spending_by_stage(run.key).items()
-    return sum(spent.seconds for (_, stage), spent in stages if stage in ("train", "examine"))
+def _place(card: Scorecard | None) -> dict[str, Any] | None:
+    return card.model_dump(include={"round", "accuracy", "low", "high", "n"}) if card else None
+
+
+def _examined(standing: Standing, card: Scorecard) -> dict[str, Any]:
+    facts = card.model_dump(include={"exam", "round", "n", "accuracy", "low", "high", "measures"})
+    return {"part": standing.recipe.exams[card.exam].part, **facts}
+
+
+def _canaries(store: Store, standing: Standing) -> list[dict[str, Any]]:
+    planted = [name for name, exam in sorted(standing.recipe.exams.items()) if exam.canaries]
+    found: dict[tuple[str, int], list[bool]] = {}
+    for attempt in store.attempts_of(standing.run.key, planted):
+        if attempt.skill == CANARY:
+            found.setdefault((attempt.exam, attempt.round), []).append(attempt.right)
+    return [
+        {"exam": exam, "round": number, "n": len(right), "right": sum(right), "by_chance": len(right) / len(CODE_WORDS)}
+        for (exam, number), right in sorted(found.items())
+    ]
+
+
+def _heard(hearing: Hearing, standing: Standing) -> dict[str, Any]:
+    """An exam is judged by the role that its judge was heard in."""
+    exams = [
+        n for n, exam in standing.recipe.exams.items() if isinstance(exam, JudgedExam) and exam.role == hearing.role
+    ]
+    measured = ("sensitivity", "specificity", "youden", "flips", "length_slope", "own_family", "unreadable")
+    kinds = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+    facts = hearing.model_dump(include={"role", "judge", "model", "admitted", "why"})
+    cases = sum(hearing.figures.get(kind, 0) for kind in kinds)
+    return {"exams": sorted(exams), **facts, "cases": cases, **{name: hearing.figures.get(name) for name in measured}}
+
+
+def _unchecked(standing: Standing) -> list[str]:
+    said = []
+    if not standing.test.exam:
+        said.append(
+            "The recipe has no exam with `part: test` on what is taught, so the figures are of the probe, which steers the "
+            "lessons."
+        )
+    if not standing.kept:
+        said.append("The recipe has no test on what is not taught, so nobody knows what was forgotten.")
+    return said

@@ -65,6 +65,8 @@ class Header(_Part):
     datasets: list[Recorded]
     guarded: list[str]
     """Split keys of the exam items that new items fell on. That no draft had the others says that they change nothing."""
+    contaminated: list[str]
+    """Keys of the drafts that no dataset holds because they hold an exam question."""
     unanswered: list[str]
     """Keys of requests that never got a reply, so that nothing came of them."""
     packages: dict[str, str]

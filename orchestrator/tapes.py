@@ -20,13 +20,14 @@ from agents.line import Completion, Line, Passage
 from agents.registry import Component
 from agents.teacher import EndpointTeacher
 from orchestrator import datasets
-from orchestrator.clauses import FAILURES, Budget
+from orchestrator.clauses import FED, Budget
 from orchestrator.cycle import produce, run_directly
+from orchestrator.examination.decontamination import JUDGE as DECONTAMINATION
 from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine
 from orchestrator.production import SPLIT_GUARD
 from orchestrator.recipe import Recipe
-from orchestrator.summary import recipe_of
+from orchestrator.standing import recipe_of
 from orchestrator.tape_file import Header, Recorded, TapeError, Voice, read_header, read_records, write_tape
 from orchestrator.work import Work
 from storage.records import Call, CallOutcome, Dataset, Plan, Run, Seed
@@ -96,12 +97,13 @@ async def record(store: Store, run: Run, machine: Machine, to: Path) -> Taped:
     """Raises TapeError for a run that has no dataset, or cannot be replayed, or would put a secret on the tape."""
     recipe = recipe_of(run)
     plans, voices, guarded = store.plans(run.key), _voices(recipe, machine), _guarded(store, run, recipe)
+    contaminated = frozenset(store.verdicts(run.key, DECONTAMINATION))
     whole = _whole(store, run, recipe, plans)
     seeds = _seeds(store, run, recipe, whole)
     with TemporaryDirectory(prefix="tape-") as folder, open_store(Path(folder) / "store.sqlite") as copy:
         _add(copy, [run, *plans, *seeds])
         listening = _Listening(store, run.key, Budget())
-        async with _work(recipe, run, copy, listening, voices, listening.unanswered, guarded) as work:
+        async with _work(recipe, run, copy, listening, voices, listening.unanswered, (guarded, contaminated)) as work:
             frozen = await _carried_out(work, whole)
     if len(frozen) < len(whole) * len(recipe.datasets) or not {d.key for d in frozen} <= _keys(store, run):
         raise TapeError(_why_other(run, len(listening.asked_in_vain)))
@@ -114,6 +116,7 @@ async def record(store: Store, run: Run, machine: Machine, to: Path) -> Taped:
         roles=voices,
         datasets=recorded,
         guarded=sorted(guarded),
+        contaminated=sorted(contaminated),
         unanswered=sorted(listening.asked_in_vain),
         packages=_versions(),
     )
@@ -146,7 +149,8 @@ async def replay(path: Path, home: Path | None = None) -> Replayed:
         _add(store, read_records(path))
         plans = [plan for plan in store.plans(run.key) if plan.round in {d.round for d in header.datasets}]
         ledger = RunLedger(store, run.key, Budget())
-        async with _work(recipe, run, store, ledger, header.roles, silence, frozenset(header.guarded)) as work:
+        exams = frozenset(header.guarded), frozenset(header.contaminated)
+        async with _work(recipe, run, store, ledger, header.roles, silence, exams) as work:
             made = {(d.round, d.name): d for d in await _carried_out(work, plans, changed)}
     return Replayed(run.key, recipe.name, changed, [_compared(d, made.get((d.round, d.name))) for d in header.datasets])
 
@@ -213,15 +217,16 @@ async def _work(
     ledger: RunLedger,
     voices: Mapping[str, Voice],
     silence: Callable[[str], Exception],
-    guarded: frozenset[str],
+    exams: tuple[frozenset[str], frozenset[str]],
 ) -> AsyncIterator[Work]:
+    """`exams` are the split keys that are guarded, and the drafts that hold an exam question."""
     async with AsyncExitStack() as opened:
         await opened.enter_async_context(aclosing(ledger))
         lines = {role: _Closed(voice, silence) for role, voice in voices.items()}
         for line in lines.values():
             opened.push_async_callback(line.aclose)
         teachers = {role: EndpointTeacher(line, ledger) for role, line in lines.items()}
-        yield Work(recipe, run, store, ledger, Machine(), Path(store.place).parent, teachers, guarded)
+        yield Work(recipe, run, store, ledger, Machine(), Path(store.place).parent, teachers, *exams)
 
 
 async def _carried_out(work: Work, plans: Iterable[Plan], changed: str = "") -> list[Dataset]:
@@ -239,9 +244,10 @@ async def _carried_out(work: Work, plans: Iterable[Plan], changed: str = "") -> 
                     f"the tape has no reply for a request of step {step.step!r} in round {plan.round}: {why}; record it anew"
                 ) from error
         try:
-            keys += datasets.freeze(work, plan).values()
+            frozen = datasets.freeze(work, plan)
         except datasets.NoLessons:
             break
+        keys += (frozen or {}).values()
     return list(work.store.by_key(Dataset, keys).values())
 
 
@@ -257,7 +263,7 @@ def _whole(store: Store, run: Run, recipe: Recipe, plans: Iterable[Plan]) -> lis
 
 
 def _seeds(store: Store, run: Run, recipe: Recipe, plans: Iterable[Plan]) -> list[Seed]:
-    streams = sorted([*recipe.lesson_sources(), FAILURES])
+    streams = sorted([*recipe.lesson_sources(), *FED])
     return [seed for plan in plans for stream in streams for seed in store.seeds(run.key, stream, plan.round)]
 
 

@@ -28,6 +28,8 @@ class Work:
     """By role."""
     guarded: frozenset[str] = frozenset()
     """Split keys of every exam item: no lesson may have one of them."""
+    contaminated: frozenset[str] | None = None
+    """Keys of the drafts that hold an exam question, where that is known, as on a tape; None where it has to be found out."""
     tell: Callable[[str, dict[str, Any]], None] = lambda event, facts: None
     """Told what happens while it happens: the screen listens here."""
 

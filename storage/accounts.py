@@ -15,14 +15,17 @@ from storage.records import (
     Batch,
     Call,
     CallOutcome,
+    Cluster,
     Dataset,
     DatasetRow,
     Draft,
     Entry,
     Failure,
     Forecast,
+    Hearing,
     Outcome,
     Plan,
+    Ruling,
     Run,
     Scorecard,
     Seed,
@@ -30,11 +33,15 @@ from storage.records import (
     Verdict,
 )
 
+_OF_A_RUN = (
+    Seed, Draft, Verdict, Dataset, Student, Attempt, Scorecard, Failure, Cluster, Ruling, Hearing, Plan, Entry,
+)  # fmt: skip
 INCIDENTAL = {"created_at", "latency_s", "attempts", "seconds", "metrics"}
 """Columns that differ between two runs that do the same work."""
 
 KEYED: tuple[type[Keyed], ...] = (
-    Run, Seed, Draft, Verdict, Call, Batch, Forecast, Dataset, Student, Attempt, Scorecard, Failure, Plan, Entry
+    Run, Seed, Draft, Verdict, Call, Batch, Forecast, Dataset, Student, Attempt, Scorecard, Failure, Cluster, Ruling,
+    Hearing, Plan, Entry,
 )  # fmt: skip
 
 
@@ -50,6 +57,16 @@ class Spending:
     unpriced: int
     """Calls whose price is unknown."""
     seconds: float
+
+    def __add__(self, other: "Spending") -> "Spending":
+        return Spending(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            None if self.usd is None and other.usd is None else (self.usd or 0.0) + (other.usd or 0.0),
+            self.unpriced + other.unpriced,
+            self.seconds + other.seconds,
+        )
 
 
 @dataclass(frozen=True)
@@ -90,15 +107,17 @@ class CallCount:
 class Accounts(Lineage):
     """The questions that sum up."""
 
-    def spending(self, run: str) -> Spending:
-        """What did this run spend?"""
+    def spending(self, run: str, *, with_reused: bool = False) -> Spending:
+        """What did this run spend? With what others had paid for, what was its work worth?"""
+        statement: Any = select(*_sums()).where(Entry.run == run, *_paid(with_reused))  # type: ignore[call-overload]
         with self.reading() as session:
-            return _spending(session.execute(select(*_sums()).where(Entry.run == run)).one())  # type: ignore[call-overload]
+            return _spending(session.execute(statement).one())
 
-    def spending_by_stage(self, run: str) -> dict[tuple[int, str], Spending]:
+    def spending_by_stage(self, run: str, *, with_reused: bool = False) -> dict[tuple[int, str], Spending]:
         """What did each stage of each round spend? By round and stage."""
         where = (Entry.round, Entry.stage)
-        statement = select(*where, *_sums()).where(Entry.run == run).group_by(*where)  # type: ignore[call-overload]
+        statement: Any = select(*where, *_sums())  # type: ignore[call-overload]
+        statement = statement.where(Entry.run == run, *_paid(with_reused)).group_by(*where)
         with self.reading() as session:
             found = {(row[0], row[1]): _spending(row[2:]) for row in session.execute(statement)}
         return dict(sorted(found.items()))
@@ -108,9 +127,9 @@ class Accounts(Lineage):
         with self.reading() as session:
             return session.exec(select(func.count()).select_from(Seed).where(Seed.run == run)).one()
 
-    def bought(self, run: str) -> dict[tuple[int, str], set[str]]:
+    def bought(self, run: str, *, with_reused: bool = False) -> dict[tuple[int, str], set[str]]:
         """Which calls did this run pay for? Their keys, by round and stage."""
-        where = (Entry.run == run, col(Entry.subject).startswith("call:"))
+        where = (Entry.run == run, col(Entry.subject).startswith("call:"), *_paid(with_reused))
         return self._placed(select(Entry.round, Entry.stage, Entry.subject).where(*where))
 
     def named(self, run: str) -> dict[tuple[int, str], set[str]]:
@@ -168,6 +187,24 @@ class Accounts(Lineage):
         with self.reading() as session:
             found = [StepYield(*row) for row in session.execute(statement.group_by(*kinds, "cause"))]
         return sorted(found, key=lambda y: (-y.count, y.step, y.judge, y.outcome, y.reason))
+
+    def taught(self, run: str) -> dict[tuple[int, str], tuple[int, int, int]]:
+        """How many seeds, drafts and lessons has each skill had in each round? By round and skill."""
+        lessons = select(Draft.key).join(DatasetRow, col(DatasetRow.draft) == Draft.key)
+        lessons = lessons.join(Dataset, col(Dataset.key) == DatasetRow.dataset).where(Dataset.run == run)
+        found: dict[tuple[int, str], list[int]] = {}
+        with self.reading() as session:
+            for place, model, *conditions in (
+                (0, Seed),
+                (1, Draft),
+                (2, Draft, col(Draft.key).in_(lessons)),
+            ):
+                kinds: Any = (model.round, model.skill)
+                counted: Any = select(*kinds, func.count())  # type: ignore[call-overload]
+                statement = counted.where(model.run == run, *conditions).group_by(*kinds)
+                for number, skill, count in session.execute(statement):
+                    found.setdefault((number, skill), [0, 0, 0])[place] = count
+        return {place: (seeds, drafts, kept) for place, (seeds, drafts, kept) in sorted(found.items())}
 
     def lessons(self, run: str) -> int:
         """How many drafts are lessons of some dataset of this run?"""
@@ -235,6 +272,10 @@ def _repaired(model: str, request: dict[str, Any]) -> str:
     return Call.key_of({"model": model, "request": {**request, "messages": request["messages"][:1]}})
 
 
+def _paid(with_reused: bool) -> list[Any]:
+    return [] if with_reused else [col(Entry.reused).is_(False)]
+
+
 def _sums() -> tuple[Any, ...]:
     bought = col(Entry.subject).startswith("call:")
     return (
@@ -267,7 +308,7 @@ def _content_of(run: str) -> Iterator[tuple[str, Select[Any]]]:
     """Per table, the columns that make up the work of a run, in the order of their keys."""
     mine: dict[type[SQLModel], Any] = {
         model: model.run == run  # type: ignore[attr-defined]
-        for model in (Seed, Draft, Verdict, Dataset, Student, Attempt, Scorecard, Failure, Plan, Entry)
+        for model in _OF_A_RUN
     }
     mine |= {Run: Run.key == run, Call: _calls_of(run)}
     mine[DatasetRow] = col(DatasetRow.dataset).in_(select(Dataset.key).where(Dataset.run == run))

@@ -75,6 +75,8 @@ class Keyed(SQLModel):
 
     identity: ClassVar[tuple[str, ...]]
     """The fields that make the key."""
+    joined: ClassVar[Mapping[str, Any]] = {}
+    """Fields that joined the identity later, with the value at which they leave a key as it always was."""
 
     @classmethod
     def new(cls, **fields: Any) -> Self:
@@ -91,11 +93,12 @@ class Keyed(SQLModel):
         return record
 
     def derived_key(self) -> str:
-        return self.key_of({name: getattr(self, name) for name in self.identity})
+        return self.key_of({name: getattr(self, name) for name in (*self.identity, *self.joined)})
 
     @classmethod
     def key_of(cls, fields: Mapping[str, Any]) -> str:
-        return content_key(cls.__name__.lower(), [fields[name] for name in cls.identity])
+        more = {name: fields[name] for name, before in cls.joined.items() if fields[name] != before}
+        return content_key(cls.__name__.lower(), [*(fields[name] for name in cls.identity), *([more] if more else [])])
 
 
 @lru_cache

@@ -15,13 +15,16 @@ from storage.records import (
     Batch,
     BatchState,
     Call,
+    Cluster,
     Dataset,
     DatasetRow,
     Draft,
     Failure,
     Forecast,
+    Hearing,
     Outcome,
     Plan,
+    Ruling,
     Run,
     Scorecard,
     Seed,
@@ -101,6 +104,10 @@ class Lineage:
         return self._column(
             select(Seed.key).where(Seed.run == run, Seed.stream == stream, Seed.round == round).order_by(Seed.key)
         )
+
+    def seed_origins(self, run: str, stream: str, before: int) -> set[str]:
+        """From where did this stream give something in the rounds before this one?"""
+        return set(self._column(select(Seed.origin).where(Seed.run == run, Seed.stream == stream, Seed.round < before)))
 
     def draft_keys(self, run: str, step: str, round: int) -> list[str]:
         """Which drafts did this step write in one round?"""
@@ -214,6 +221,23 @@ class Lineage:
     def scorecards(self, run: str) -> list[Scorecard]:
         """How did the students of this run do? By round and exam."""
         return sorted(self._all(Scorecard, Scorecard.run == run), key=lambda s: (s.round, s.exam))
+
+    def clusters(self, run: str, round: int | None = None) -> list[Cluster]:
+        """Which failures have something in common? The largest first, by round."""
+        found = self._all(Cluster, Cluster.run == run, _at(Cluster, round))
+        return sorted(found, key=lambda c: (c.round, -c.size, c.label))
+
+    def rulings(self, run: str) -> list[Ruling]:
+        """What did the gate say?"""
+        return self._all(Ruling, Ruling.run == run)
+
+    def hearings(self, run: str) -> list[Hearing]:
+        """What did the court find of the judges?"""
+        return self._all(Hearing, Hearing.run == run)
+
+    def attempts_of(self, run: str, exams: Iterable[str]) -> list[Attempt]:
+        """What did all students of a run answer in these exams?"""
+        return self._all(Attempt, Attempt.run == run, col(Attempt.exam).in_(sorted(exams)))
 
     def failures(self, run: str, round: int | None = None) -> list[Failure]:
         """What went wrong, in one round or in all?"""

@@ -1,30 +1,20 @@
 """The nouns, one word for one thing. This module is the project's glossary: each class says what its word means.
 
 Every record is keyed by its content (`content_key`), so adding one twice is adding it once. What a run pays for
-(`Call`) is shared by all runs; everything else belongs to the run that made it.
+(`Call`) is shared by all runs; everything else belongs to the run that made it. What is known of students once they
+have been examined is in `storage.examined`.
 """
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, Text
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from storage.keyed import Keyed, UTCDateTime, Word, utc_now
-
-
-def _json(default: Any) -> Any:
-    # Not JSONB: it turns 1e16 into an integer and -0.0 into 0, and a key must follow from what comes back.
-    return Field(default_factory=default, sa_type=JSON)
-
-
-def _text(default: Any = ...) -> Any:
-    return Field(default, sa_type=Text)
-
-
-def _when() -> Any:
-    return Field(default_factory=utc_now, sa_type=UTCDateTime)  # type: ignore[call-overload]
+from storage.columns import json_column, text_column, when_column
+from storage.examined import Attempt, Cluster, Failure, Hearing, Ruling, Scorecard
+from storage.keyed import Keyed, Word
 
 
 class Outcome(StrEnum):
@@ -72,11 +62,11 @@ class Run(Keyed, table=True):
     key: str = Field(primary_key=True)
     recipe_name: str
     recipe_digest: str = Field(index=True)
-    recipe: dict[str, Any] = _json(dict)
+    recipe: dict[str, Any] = json_column(dict)
     """The resolved recipe, all defaults filled."""
-    ended: str = _text("")
+    ended: str = text_column("")
     """Why the run ended, by its last plan or a spent budget; empty while it goes on or was interrupted."""
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Seed(Keyed, table=True):
@@ -91,13 +81,13 @@ class Seed(Keyed, table=True):
     round: int
     stream: str
     kind: str
-    fields: dict[str, Any] = _json(dict)
+    fields: dict[str, Any] = json_column(dict)
     skill: str = ""
     split_key: str
     """What must not cross train, probe and test: a question, a document, a head."""
     origin: str = ""
     """Where it came from: file and line, item of the world, or the attempt that failed."""
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Draft(Keyed, table=True):
@@ -112,8 +102,8 @@ class Draft(Keyed, table=True):
     round: int
     step: str
     kind: str
-    fields: dict[str, Any] = _json(dict)
-    parents: list[str] = _json(list)
+    fields: dict[str, Any] = json_column(dict)
+    parents: list[str] = json_column(list)
     skill: str = ""
     language: str = "en"
     split_key: str
@@ -121,7 +111,7 @@ class Draft(Keyed, table=True):
     """Component and revision that wrote it, and the model that was asked."""
     call: str | None = Field(default=None, index=True)
     sample: int = 0
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Verdict(Keyed, table=True):
@@ -138,10 +128,10 @@ class Verdict(Keyed, table=True):
     judge: str
     outcome: Outcome = Field(sa_type=Word(Outcome))  # type: ignore[call-overload]
     score: float | None = None
-    reason: str = _text("")
-    evidence: dict[str, Any] = _json(dict)
+    reason: str = text_column("")
+    evidence: dict[str, Any] = json_column(dict)
     call: str | None = None
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Call(Keyed, table=True):
@@ -151,17 +141,17 @@ class Call(Keyed, table=True):
 
     key: str = Field(primary_key=True)
     model: str
-    request: dict[str, Any] = _json(dict)
-    reply: dict[str, Any] = _json(dict)
+    request: dict[str, Any] = json_column(dict)
+    reply: dict[str, Any] = json_column(dict)
     outcome: CallOutcome = Field(default=CallOutcome.ANSWERED, sa_type=Word(CallOutcome))  # type: ignore[call-overload]
-    reason: str = _text("")
+    reason: str = text_column("")
     prompt_tokens: int = 0
     completion_tokens: int = 0
     usd: float | None = None
     """None where no price is known; unknown is never guessed."""
     attempts: int = 1
     latency_s: float = 0.0
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Batch(Keyed, table=True):
@@ -172,16 +162,16 @@ class Batch(Keyed, table=True):
     key: str = Field(primary_key=True)
     endpoint: str
     """Base URL."""
-    requests: list[str] = _json(list)
+    requests: list[str] = json_column(list)
     """Keys that the calls will have."""
     number: int = 0
     """Tells two batches of the same requests apart: what one left open, the next asks again."""
     remote: str = ""
     """The provider's name for it."""
     state: BatchState = Field(default=BatchState.INTENDED, sa_type=Word(BatchState), index=True)  # type: ignore[call-overload]
-    note: str = _text("")
+    note: str = text_column("")
     """How it ended, in the provider's word; while it is intended, which process is submitting it."""
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Forecast(Keyed, table=True):
@@ -193,10 +183,10 @@ class Forecast(Keyed, table=True):
     run: str = Field(index=True)
     basis: str
     """What it rests on: the recipe alone, a pilot, earlier runs."""
-    expected: dict[str, Any] = _json(dict)
-    actual: dict[str, Any] = _json(dict)
+    expected: dict[str, Any] = json_column(dict)
+    actual: dict[str, Any] = json_column(dict)
     """Empty until the run has ended."""
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Dataset(Keyed, table=True):
@@ -212,7 +202,7 @@ class Dataset(Keyed, table=True):
     digest: str
     """Hash of its rows, in order."""
     size: int
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class DatasetRow(SQLModel, table=True):
@@ -221,7 +211,7 @@ class DatasetRow(SQLModel, table=True):
     dataset: str = Field(primary_key=True)
     position: int = Field(primary_key=True)
     draft: str = Field(index=True)
-    content: dict[str, Any] = _json(dict)
+    content: dict[str, Any] = json_column(dict)
     """The row as the trainer reads it, e.g. prompt and completion."""
 
 
@@ -241,67 +231,9 @@ class Student(Keyed, table=True):
     adapter_digest: str = ""
     dataset: str = ""
     parent: str = ""
-    settings: dict[str, Any] = _json(dict)
-    metrics: dict[str, Any] = _json(dict)
-    created_at: datetime = _when()
-
-
-class Attempt(Keyed, table=True):
-    """One student's whole answer to one exam item, with its verdict."""
-
-    identity = ("student", "exam", "question")
-
-    __table_args__ = (Index("ix_attempt_student_exam", "student", "exam"),)
-
-    key: str = Field(primary_key=True)
-    run: str = Field(index=True)
-    round: int
-    student: str
-    exam: str
-    question: str = _text()
-    gold: str = _text()
-    reply: str = _text()
-    answer: str | None = _text(None)
-    """The final answer read from the reply; None if it has none."""
-    right: bool
-    skill: str = ""
-    split_key: str
-    tokens: int = 0
-    created_at: datetime = _when()
-
-
-class Scorecard(Keyed, table=True):
-    """How one student did in one exam, with 95 % intervals."""
-
-    identity = ("student", "exam")
-
-    key: str = Field(primary_key=True)
-    run: str = Field(index=True)
-    round: int
-    student: str
-    exam: str
-    n: int
-    accuracy: float
-    low: float
-    high: float
-    skills: dict[str, dict[str, float]] = _json(dict)
-    """Per skill: n, accuracy, low, high."""
-    created_at: datetime = _when()
-
-
-class Failure(Keyed, table=True):
-    """An attempt that went wrong, with the cluster it belongs to."""
-
-    identity = ("attempt",)
-
-    key: str = Field(primary_key=True)
-    run: str = Field(index=True)
-    round: int
-    attempt: str
-    cluster: str
-    skill: str = ""
-    cause: str = ""
-    created_at: datetime = _when()
+    settings: dict[str, Any] = json_column(dict)
+    metrics: dict[str, Any] = json_column(dict)
+    created_at: datetime = when_column()
 
 
 class Plan(Keyed, table=True):
@@ -312,14 +244,18 @@ class Plan(Keyed, table=True):
     key: str = Field(primary_key=True)
     run: str = Field(index=True)
     round: int
-    quotas: dict[str, int] = _json(dict)
+    quotas: dict[str, int] = json_column(dict)
     """How many seeds of each skill the sources give; empty means: as the recipe says."""
-    targets: list[str] = _json(list)
+    targets: list[str] = json_column(list)
     """Failures that the round's lessons are written for."""
+    briefs: list[dict[str, Any]] = json_column(list)
+    """What the teacher is told besides: fields of the seeds of the stream `briefs`."""
+    weights: dict[str, float] = json_column(dict)
+    """Share of each skill in the round's datasets, for a mixture that heeds it."""
     stop: bool = False
-    why: str = _text("")
+    why: str = text_column("")
     """One sentence that a person can read."""
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 class Entry(Keyed, table=True):
@@ -333,11 +269,13 @@ class Entry(Keyed, table=True):
     stage: str
     subject: str
     """Key of the call, student or exam that was paid for."""
+    reused: bool = False
+    """Whether the call was paid for by another run: what it would have cost is entered, and counts as no spending."""
     usd: float | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
-    created_at: datetime = _when()
+    created_at: datetime = when_column()
 
 
 Record = (
@@ -354,6 +292,9 @@ Record = (
     | Attempt
     | Scorecard
     | Failure
+    | Cluster
+    | Ruling
+    | Hearing
     | Plan
     | Entry
 )

@@ -20,7 +20,8 @@ from agents import wire
 from agents.endpoint import Endpoint
 from agents.kinds import Reply
 from agents.line import Completion, Line
-from agents.rehearsal.teacher import Refusal, RehearsalTeacher, known
+from agents.rehearsal.faults import known
+from agents.rehearsal.teacher import Refusal, RehearsalTeacher
 from agents.teacher import EndpointTeacher
 from orchestrator import cycle, worker_process
 from orchestrator.cycle import open_work, run_directly, teach
@@ -60,6 +61,8 @@ TRAIN_JOB = {
     "settings",
 }
 ANSWER_JOB = {"kind", "folder", "base", "adapter", "asked", "questions", "max_tokens", "student"}
+SAMPLING = {"samples", "temperature", "top_p", "seed"}
+"""What an answering job may say besides."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -128,8 +131,9 @@ class ScriptedTeacher:
 class InProcessLine(Line):
     """A line to the rehearsal teacher without a server: everything but the wire is as with any other endpoint."""
 
-    def __init__(self, loop: "Loop", role: str) -> None:
-        super().__init__(Endpoint("http://127.0.0.1:9/v1", loop.model, max_tokens=200, concurrency=loop.concurrency))
+    def __init__(self, loop: "Loop", role: str, model: str | None = None) -> None:
+        model = model or loop.model
+        super().__init__(Endpoint("http://127.0.0.1:9/v1", model, max_tokens=200, concurrency=loop.concurrency))
         self._loop, self._role = loop, role
 
     async def complete(self, key: str, content: bytes, tokens: int, passage: Any) -> Completion:
@@ -149,7 +153,8 @@ class InProcessLine(Line):
 class StandInWorker:
     """The student worker as the loop sees it, without torch: a student that remembers which skills it was taught.
 
-    It answers right in a skill of which it has seen `enough` rows, and otherwise gives a wrong answer or none.
+    It answers right and is sure of it in a skill of which it has seen `enough` rows, and otherwise gives a wrong answer
+    or none and is not. Its samples of one question are alike.
     """
 
     def __init__(self, enough: int = 4) -> None:
@@ -159,7 +164,7 @@ class StandInWorker:
 
     async def run(self, job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]], None]) -> int:
         job = json.loads(job_file.read_text())
-        assert set(job) == (TRAIN_JOB if job["kind"] == "train" else ANSWER_JOB)
+        assert set(job) - SAMPLING == ANSWER_JOB if job["kind"] == "answer" else set(job) == TRAIN_JOB
         on_event({"event": "begin"})
         result = {"ok": True, "seconds": 1.5, **(self._train if job["kind"] == "train" else self._answer)(job, folder)}
         (folder / "result.json").write_text(json.dumps(result))
@@ -184,16 +189,20 @@ class StandInWorker:
         memory = json.loads((Path(job["adapter"]) / "memory.json").read_text()) if job["adapter"] else {}
         questions = _jsonl(Path(job["questions"]))
         replies = [
-            {"key": q["key"], "reply": self._reply(q["prompt"][-1]["content"], memory), "tokens": 7} for q in questions
+            {"key": q["key"], "sample": sample, **self._reply(q["prompt"][-1]["content"], memory)}
+            for q in questions
+            for sample in range(job.get("samples", 1))
         ]
         (folder / "replies.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in replies))
-        return {"tokens": 7 * len(replies)}
+        return {"replies": len(replies), "tokens": 7 * len(replies)}
 
-    def _reply(self, question: str, memory: dict[str, int]) -> str:
+    def _reply(self, question: str, memory: dict[str, int]) -> dict[str, Any]:
         item = known(question)
         if item and memory.get(item.skill.name, 0) >= self.enough:
-            return f"{item.truth.rationale}\n#### {item.truth.answer}"
-        return "#### wrong on purpose" if len(question) % 2 else "I cannot tell"
+            text, confidence, margin = f"{item.truth.rationale}\n#### {item.truth.answer}", 0.95, 0.9
+        else:
+            text, confidence, margin = "#### wrong on purpose" if len(question) % 2 else "I cannot tell", 0.4, 0.2
+        return {"reply": text, "tokens": 7, "finished": True, "confidence": confidence, "margin": margin}
 
 
 class Loop:
@@ -231,7 +240,8 @@ class Loop:
 
     @asynccontextmanager
     async def _teachers(self, roles: Any, machine: Machine, ledger: Any, log: Any = None) -> AsyncIterator[Any]:
-        lines = {role: InProcessLine(self, role) for role in roles}
+        parts = roles if isinstance(roles, dict) else dict.fromkeys(roles)
+        lines = {role: InProcessLine(self, role, part and part.rehearsal) for role, part in parts.items()}
         try:
             yield {role: EndpointTeacher(line, ledger) for role, line in lines.items()}
         finally:

@@ -10,7 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agents.answers import final_answer
 from agents.kinds import Fields, Material, Part, Source, SourceError
@@ -20,6 +20,7 @@ UNFIT = re.compile(r"[\0\ud800-\udfff]")
 """What JSON can spell, but neither UTF-8 nor PostgreSQL can keep."""
 
 
+OWN = ("question", "gold", "solution")
 LINE_BITS = 28
 LINE_MASK = (1 << LINE_BITS) - 1
 """A place in a file is its offset in bytes and the number of its line, in one integer."""
@@ -39,6 +40,11 @@ class JsonlQuestions(Source):
     answer: str = "answer"
     skill: str | None = None
     """Name of the field that holds the skill, if the file has one."""
+    keep: list[str] = []
+    """Names of fields that materials have besides, as they are: choices, turns before the question, other right answers."""
+    split_by: str | None = None
+    """Name of the field that must not cross train, probe and test, such as a fact that several questions are about; by
+    default that is the question."""
     probe: float = Field(default=0.15, gt=0, lt=0.5)
     test: float = Field(default=0.15, gt=0, lt=0.5)
     longest: int = Field(default=20_000, ge=1)
@@ -59,8 +65,18 @@ class JsonlQuestions(Source):
                 file.seek(place >> LINE_BITS)
                 yield self._material(self._decoded(file.readline(), place & LINE_MASK), place & LINE_MASK)
 
+    @field_validator("keep")
+    @classmethod
+    def _keeps_other_fields(cls, keep: list[str]) -> list[str]:
+        if taken := [name for name in keep if name in OWN]:
+            raise ValueError(f"`keep` names {taken[0]!r}, which every material has of its own; rename it in the file")
+        return keep
+
     def split_key(self, fields: Fields) -> str:
-        return " ".join(str(fields["question"]).lower().split())
+        """What `split_by` names, or the question, in lower case; a text of another's that lacks it has its question."""
+        if self.split_by and self.split_by in fields:
+            return f"{self.split_by}: {_folded(fields[self.split_by])}"
+        return _folded(fields["question"])
 
     def part_of(self, split_key: str) -> Part:
         share = int.from_bytes(hashlib.sha256(split_key.encode()).digest()[:4], "big") / 2**32
@@ -80,7 +96,7 @@ class JsonlQuestions(Source):
             for number, line in enumerate(file, 1):
                 if text := self._decoded(line, number).strip():
                     material = self._material(text, number)
-                    known = hashlib.blake2b(material.split_key.encode(), digest_size=16).digest()
+                    known = hashlib.blake2b(_folded(material.fields["question"]).encode(), digest_size=16).digest()
                     if known not in seen:
                         seen.add(known)
                         places[self.part_of(material.split_key), material.skill].append(offset << LINE_BITS | number)
@@ -117,6 +133,9 @@ class JsonlQuestions(Source):
         fields = {"question": question, "gold": answer if gold is None else gold}
         if gold is not None:
             fields["solution"] = answer
+        fields |= {name: self._kept(row, name, where) for name in self.keep}
+        if self.split_by:
+            fields[self.split_by] = self._value(row, self.split_by, where)
         skill = self._value(row, self.skill, where) if self.skill else ""
         return Material(fields, self.split_key(fields), skill, where)
 
@@ -129,6 +148,13 @@ class JsonlQuestions(Source):
             raise SourceError(f"{where} holds {type(row).__name__}; expected one JSON object a line")
         return row
 
+    def _kept(self, row: dict[str, Any], name: str, where: str) -> Any:
+        if row.get(name) is None:
+            raise SourceError(f"{where} has nothing in {name!r}, which `keep` names; it has: {', '.join(row)}")
+        for text in _texts(row[name]):
+            _check_fit(text, name, where)
+        return row[name]
+
     def _value(self, row: dict[str, Any], name: str, where: str) -> str:
         value = row.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -137,8 +163,26 @@ class JsonlQuestions(Source):
             raise SourceError(
                 f"{where} has no text in {name!r}; it has: {', '.join(row)}. Name the fields in the recipe"
             )
-        if UNFIT.search(value):
-            raise SourceError(
-                f"{where} holds a NUL or half of a surrogate pair in {name!r}, which no text has; remove it"
-            )
+        _check_fit(value, name, where)
         return value.strip()
+
+
+def _folded(value: Any) -> str:
+    return " ".join(str(value).lower().split())
+
+
+def _check_fit(text: str, name: str, where: str) -> None:
+    if UNFIT.search(text):
+        raise SourceError(f"{where} holds a NUL or half of a surrogate pair in {name!r}, which no text has; remove it")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in what JSON can spell, names of fields among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in (*value, *value.values()):
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)

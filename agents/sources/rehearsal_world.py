@@ -32,6 +32,9 @@ class RehearsalWorld(Source):
             return self.choose
         return list(world.TAUGHT if self.choose == "taught" else world.PRIMITIVE)
 
+    def level(self, skill: str) -> int:
+        return world.SKILLS[skill].difficulty
+
     def materials(self, part: Part, skill: str, seed: int) -> Iterator[Material]:
         for i, item in enumerate(world.items(skill, seed, part)):
             fields = {"question": item.question, "gold": item.answer}

@@ -1,23 +1,20 @@
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from pydantic import Field
 
 from agents.registry import register
-from orchestrator.kinds import Feedback
-from storage.records import Failure, Plan, Scorecard
+from orchestrator.kinds import Feedback, NextPlan, Progress
+from orchestrator.quotas import shared
 
 
 @register("same_again")
 class SameAgain(Feedback):
-    """Every round draws new seeds evenly, whatever failed: one round, or the arm that feedback is compared with."""
+    """Every round draws new seeds evenly, whatever failed: the control that feedback is compared with."""
 
-    rounds: int = Field(default=1, ge=1)
+    seeds: int | None = Field(default=None, ge=1)
+    """New seeds of a later round, shared evenly among the skills; by default as many as the recipe says."""
 
-    def next_plan(self, plan: Plan, cards: Sequence[Scorecard], failures: Sequence[Failure]) -> Mapping[str, Any]:
-        if plan.round >= self.rounds:
-            return {
-                "stop": True,
-                "why": "the one round is done" if self.rounds == 1 else f"all {self.rounds} rounds are done",
-            }
-        return {"stop": False, "why": "new seeds, shared evenly among the skills"}
+    def next_plan(self, progress: Progress) -> NextPlan:
+        quotas = shared(self.seeds, dict.fromkeys(progress.levels, 1)) if self.seeds else {}
+        return NextPlan("new seeds, shared evenly among the skills", quotas=quotas)
+
+    def most(self, seeds: int) -> tuple[int, int]:
+        return self.seeds or seeds, 0

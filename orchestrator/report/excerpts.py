@@ -1,4 +1,4 @@
-"""The single cases that the report shows: rejected drafts, answers before and after, failures and their lessons.
+"""The single cases that the report shows: rejected drafts, answers before and after, and what was written for failures.
 
 Cases are chosen by rule, the first by their hash, so that nobody picks the pretty ones.
 """
@@ -8,17 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.clauses import FAILURES, AnyStep, Generate, component_of
-from orchestrator.report.standing import Standing
-from storage.records import Attempt, Draft, Failure, Outcome, Plan, Seed, Verdict
+from orchestrator.clauses import FAILURES, MISTAKES, AnyStep, Generate, component_of
+from orchestrator.examination.decontamination import JUDGE
+from orchestrator.examination.items import CANARY
+from orchestrator.standing import Standing
+from storage.records import Draft, Outcome, Plan, Seed, Verdict
 from storage.store import Store
 
 CASES = 3
 CAUSES = 6
 """Causes of a step that are shown one by one, the most frequent first."""
-CLUSTERS = 6
-LATEST = 8
-"""Rounds whose failures are shown."""
 MATERIAL = ("question", "gold", "student_reply")
 """Fields that a draft takes over from what it was written for."""
 FIRST = ("text", "rationale", "claimed", "actual", "answer", "gold")
@@ -80,13 +79,6 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Cluster:
-    name: str
-    size: int
-    example: Attempt | None
-
-
-@dataclass(frozen=True)
 class NewQuestion:
     failed: str
     question: str
@@ -96,15 +88,13 @@ class NewQuestion:
 
 
 @dataclass(frozen=True)
-class RoundStory:
-    """What failed in a round, and what was planned upon it."""
+class Planned:
+    """What the numbers of a plan do not tell."""
 
-    round: int
-    failures: int
-    clusters: list[Cluster]
-    others: list[Cluster]
-    plan: Plan | None
     quotas: list[tuple[str, int]]
+    """Largest first."""
+    weights: list[tuple[str, float]]
+    briefs: list[str]
     questions: list[NewQuestion]
 
 
@@ -179,8 +169,10 @@ def comparison(store: Store, standing: Standing) -> Comparison | None:
     pair = standing.compared
     if pair.before is None or pair.after is None:
         return None
-    before = {a.question: a for a in store.attempts(pair.before.student, pair.exam)}
-    both = [(before[a.question], a) for a in store.attempts(pair.after.student, pair.exam) if a.question in before]
+    # Of several samples the first; what canaries are asked tells nothing of what was taught.
+    before = {a.question: a for a in store.attempts(pair.before.student, pair.exam) if a.sample == 0}
+    later = [a for a in store.attempts(pair.after.student, pair.exam) if a.sample == 0 and a.skill != CANARY]
+    both = [(before[a.question], a) for a in later if a.question in before]
     gained = [(old, new) for old, new in both if new.right and not old.right]
     return Comparison(
         exam=pair.exam,
@@ -204,41 +196,37 @@ def _of_different_skills(cases: Iterable[Any], record: Any) -> list[Any]:
     return [case for _, _, case in sorted(ranked, key=lambda entry: entry[:2])[:CASES]]
 
 
-def round_stories(store: Store, standing: Standing) -> list[RoundStory]:
-    examined = {card.round: card.student for card in standing.probe}
-    return [_round_story(store, standing, number) for number in sorted(examined)[-LATEST:]]
+def left_out(store: Store, run: str) -> list[Case]:
+    """Three of the drafts that were left out of a dataset because they repeat an exam question."""
+    verdicts = [verdict for _, verdict in sorted(store.verdicts(run, JUDGE).items())][:CASES]
+    drafts = store.by_key(Draft, [verdict.draft for verdict in verdicts])
+    return [_case(drafts.get(verdict.draft), verdict) for verdict in verdicts]
 
 
-def _round_story(store: Store, standing: Standing, number: int) -> RoundStory:
-    run = standing.run.key
-    failures = store.failures(run, number)
-    plan = next((plan for plan in standing.plans if plan.round == number + 1), None)
-    clusters = _clusters(store, failures)
-    return RoundStory(
-        round=number,
-        failures=len(failures),
-        clusters=clusters[:CLUSTERS],
-        others=clusters[CLUSTERS:],
-        plan=plan,
-        quotas=sorted(plan.quotas.items(), key=lambda item: (-item[1], item[0])) if plan else [],
-        questions=_written_for(store, standing, plan) if plan and plan.targets else [],
+def planned(store: Store, standing: Standing, number: int) -> Planned:
+    """What a round was planned to be about, and some of what was written for it."""
+    plan = next((plan for plan in standing.plans if plan.round == number), None)
+    if plan is None:
+        return Planned([], [], [], [])
+    return Planned(
+        quotas=_largest(plan.quotas),
+        weights=_largest(plan.weights),
+        briefs=[spelled(brief) for brief in plan.briefs[:CASES]],
+        questions=_written_for(store, standing, plan) if plan.targets else [],
     )
 
 
-def _clusters(store: Store, failures: Sequence[Failure]) -> list[Cluster]:
-    groups: dict[str, list[str]] = defaultdict(list)
-    for failure in failures:
-        groups[failure.cluster].append(failure.attempt)
-    largest = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    examples = store.by_key(Attempt, [min(keys) for _, keys in largest[:CLUSTERS]])
-    return [Cluster(name, len(keys), examples.get(min(keys))) for name, keys in largest]
+def _largest(shares: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(shares.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _written_for(store: Store, standing: Standing, plan: Plan) -> list[NewQuestion]:
     """Three of the drafts whose parent is a failure."""
     run = standing.run.key
-    seeds: dict[str, Seed] = {seed.key: seed for seed in store.seeds(run, FAILURES, plan.round)}
-    steps = [step.step for step in standing.recipe.lessons if isinstance(step, Generate) and FAILURES in step.sources]
+    failed = (FAILURES, MISTAKES)
+    seeds: dict[str, Seed] = {seed.key: seed for stream in failed for seed in store.seeds(run, stream, plan.round)}
+    writing = [step for step in standing.recipe.lessons if isinstance(step, Generate)]
+    steps = [step.step for step in writing if set(failed) & set(step.sources)]
     drafts = [d for step in steps for d in store.drafts(run, step, plan.round) if d.parents and d.parents[0] in seeds]
     chosen = _of_different_skills(drafts, lambda draft: draft)
     refused = {key: v.reason for step in steps for key, v in store.verdicts(run, step, plan.round).items()}

@@ -3,7 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from orchestrator.report import charts, excerpts, wording
-from orchestrator.report.standing import Pair, Standing, standing_of
-from orchestrator.training import BASE_ROUND
+from orchestrator.standing import Pair, Standing, standing_of
+from orchestrator.story import COMPUTING, RoundStory, bought
+from orchestrator.summary import Summary, summary_of
 from storage.accounts import CallCount
 from storage.records import Run, Scorecard
 from storage.store import Spending, Store
@@ -24,8 +25,8 @@ LARGEST = 400_000
 SHOWN = (400, 120, 40)
 """Characters of a text that teachers or students wrote."""
 SKILLS = 60
-COMPUTING = ("train", "examine")
-"""Stages whose seconds are the machine's; a call's seconds are mostly waiting."""
+LATEST = 8
+"""Rounds that are told with their failures; the table has all."""
 
 
 def write_report(store: Store, run: Run, folder: Path) -> Path:
@@ -61,8 +62,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (wording.percent, wording.between, wording.count, wording.duration, wording.dollars, wording.interval, cut)
+    words = (wording.percent, wording.points, wording.between, wording.count, wording.duration, wording.dollars, cut)
     environment.filters.update({spell.__name__: spell for spell in words})
+    environment.globals["measure"] = wording.measure
     return environment
 
 
@@ -73,21 +75,55 @@ def cut(text: str, length: int) -> str:
 def _facts(store: Store, run: Run) -> dict[str, Any]:
     """What the template draws: plain data, a name for each section."""
     standing = standing_of(store, run)
+    summary = summary_of(store, standing)
     calls = store.calls_by_stage(run.key)
-    spending = spending_table(store, standing)
+    models = sorted({call.model for call in calls})
     return {
         "run": standing.run,
-        "opening": wording.opening(standing, spending.total.spent, spending.total.seconds),
-        "caveats": wording.caveats(standing, [call.model for call in calls]),
-        "models": sorted({call.model for call in calls}),
+        "summary": summary,
+        "opening": wording.opening(standing, summary),
+        "caveats": wording.caveats(standing, summary, models),
+        "models": models,
+        "rounds": _rounds(store, standing, summary),
         "curve": _curve(standing),
+        "measures": _measures(summary),
+        "names": wording.MEASURES,
+        "priced": any(one.per_usd is not None for one in summary.story),
+        "left_out": excerpts.left_out(store, run.key),
         "steps": _steps(store, standing, calls),
         "wrong_reasons": excerpts.right_for_wrong_reasons(store, standing),
-        "spending": spending,
+        "spending": spending_table(store, standing),
         "comparison": excerpts.comparison(store, standing),
-        "rounds": excerpts.round_stories(store, standing),
         "lineage": _lineage(store, standing),
     }
+
+
+@dataclass(frozen=True)
+class RoundTold:
+    """A round's facts, and what its plan led to."""
+
+    story: RoundStory
+    planned: excerpts.Planned
+    wrong_before: int | None
+    """Wrong in the probe of the round before; None in the first."""
+
+
+def _rounds(store: Store, standing: Standing, summary: Summary) -> list[RoundTold]:
+    """The latest."""
+    wrong = {one.round: one.probe.wrong for one in summary.story}
+    return [
+        RoundTold(one, excerpts.planned(store, standing, one.round), wrong.get(one.round - 1))
+        for one in summary.story[-LATEST:]
+    ]
+
+
+def _measures(summary: Summary) -> list[str]:
+    """What any exam measured besides, in the order of its columns; an interval stands in the cell of its estimate."""
+    there = {name for exam in summary.exams for name in exam["measures"]}
+    named = [name for name in wording.MEASURES if name in there]
+    bounds = {f"{name}_{end}" for name in there for end in ("low", "high")}
+    sampled = sorted(there - set(named) - bounds, key=lambda name: (len(name), name))
+    return [*sampled, *named]
 
 
 @dataclass(frozen=True)
@@ -194,7 +230,8 @@ class SpendingRow:
 @dataclass(frozen=True)
 class SpendingTable:
     rows: list[SpendingRow]
-    total: SpendingRow
+    bought: Spending
+    """All calls."""
 
 
 def spending_table(store: Store, standing: Standing) -> SpendingTable:
@@ -205,14 +242,7 @@ def spending_table(store: Store, standing: Standing) -> SpendingTable:
         for (number, stage), each in spent.items()
     ]
     rows.sort(key=lambda row: (row.round, order.index(row.stage) if row.stage in order else -1, row.stage))
-    bought = [row.spent for row in rows if row.spent.calls]
-    # What the student writes in an exam is counted in tokens too, but nobody bought it.
-    total = replace(
-        store.spending(standing.run.key),
-        prompt_tokens=sum(each.prompt_tokens for each in bought),
-        completion_tokens=sum(each.completion_tokens for each in bought),
-    )
-    return SpendingTable(rows, SpendingRow(BASE_ROUND, "", total, sum(row.seconds for row in rows)))
+    return SpendingTable(rows, bought(spent.values()))
 
 
 def _lineage(store: Store, standing: Standing) -> dict[str, Any]:

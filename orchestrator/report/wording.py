@@ -1,7 +1,8 @@
 """Numbers and sentences as a person says them: what the report writes outside of its tables."""
 
-from orchestrator.report.standing import Standing
-from storage.records import Scorecard
+from orchestrator.standing import Standing
+from orchestrator.story import RoundStory
+from orchestrator.summary import Summary
 from storage.store import Spending
 
 SPACE = "\u00a0"
@@ -30,7 +31,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f}{SPACE}hours"
 
 
-def dollars(spent: Spending) -> str:
+def dollars(spent: Spending | RoundStory) -> str:
     """What the calls cost; a price that nobody knows is never guessed."""
     if not spent.calls:
         return NONE
@@ -44,19 +45,21 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def interval(score: Scorecard | None) -> str:
-    return between(score.low, score.high) if score else NONE
-
-
 def between(low: float, high: float) -> str:
     return f"{percent(low).removesuffix(f'{SPACE}%')} to {percent(high)}"
 
 
-def opening(standing: Standing, spent: Spending, computed: float) -> str:
+def points(share: float | None) -> str:
+    """A difference of shares in percentage points."""
+    return NONE if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"
+
+
+def opening(standing: Standing, summary: Summary) -> str:
     """One sentence of what happened."""
-    calls, computing = plural(spent.calls, "call"), f"{duration(computed)} of computing" if computed else "no computing"
-    if standing.rounds:
-        cost = f", in {plural(standing.rounds, 'round')}, for {calls} and {computing}"
+    computing = f"{duration(summary.seconds)} of computing" if summary.seconds else "no computing"
+    calls = plural(summary.calls, "call")
+    if summary.rounds:
+        cost = f", in {plural(summary.rounds, 'round')}, for {calls} and {computing}"
     else:
         cost = f"; {calls} and {computing} were spent so far"
     return f"{_change(standing)}{cost}; {_end(standing)}."
@@ -71,6 +74,11 @@ def _change(standing: Standing) -> str:
     )
     if after is None:
         return f"The untaught student is right in {percent(before.accuracy)} of {asked}"
+    if not standing.improved:
+        return (
+            f"No student beats the untaught base: it is right in {percent(before.accuracy)} of {asked}, the student of "
+            f"round {after.round} in {percent(after.accuracy)}"
+        )
     if round(after.accuracy, 3) == round(before.accuracy, 3):
         return f"The student stayed at {percent(before.accuracy)} on {asked}"
     verb = "went" if after.accuracy > before.accuracy else "fell"
@@ -88,34 +96,52 @@ def _end(standing: Standing) -> str:
     return f"the run is unfinished, round {current} is under way"
 
 
-def caveats(standing: Standing, models: list[str]) -> list[str]:
+def caveats(standing: Standing, summary: Summary, models: list[str]) -> list[str]:
     """What a reader must know before believing the sentence above."""
     before, after = standing.compared.before, standing.compared.after
     said = []
     rehearsed = sorted({model for model in models if model.startswith("rehearsal")})
     if rehearsed:
         said.append(f"This is a rehearsal: the teacher ({', '.join(rehearsed)}) is a program, not a language model.")
-    if _embedded(standing):
+    if any(student.base == "embedded" for student in standing.recipe.students.values()):
         said.append("The student is the small embedded one that ships with the project.")
-    if before and after and after.accuracy < before.accuracy:
-        said.append("The student got worse.")
-    if before and after and before.low <= after.high and after.low <= before.high:
+    # The gate compares answer by answer, which tells more than whether intervals overlap.
+    if not summary.ruling and before and after and before.low <= after.high and after.low <= before.high:
         said.append("The 95 % intervals before and after overlap, so the difference may be chance.")
-    if after and not standing.tested:
+    if after and standing.improved and standing.test.exam and not standing.tested:
         said.append("The test has not been read by both students: these are probe questions, which steer the lessons.")
-    return [*said, *_not_the_last(standing)]
-
-
-def _embedded(standing: Standing) -> bool:
-    return any(student.base == "embedded" for student in standing.recipe.students.values())
+    return [*said, *summary.unchecked, *_not_the_last(standing)]
 
 
 def _not_the_last(standing: Standing) -> list[str]:
-    best, last = standing.of_student(standing.best), standing.probe[-1] if standing.probe else None
-    if best is None or last is None or best is last:
+    best, last = standing.of_best, standing.probe[-1] if standing.probe else None
+    if best is None or last is None or best is last or not standing.improved:
         return []
-    who = f"student of round {best.round}" if standing.improved else "untouched base"
     return [
-        f"The best student on the probe is the {who} ({percent(best.accuracy)}); "
+        f"The best student on the probe is that of round {best.round} ({percent(best.accuracy)}); "
         f"that of round {last.round} has {percent(last.accuracy)}."
     ]
+
+
+MEASURES = {
+    "tokens": "tokens",
+    "ended": "ended",
+    "calibration_error": "calibration error",
+    "brier": "Brier",
+    "corrected": "corrected accuracy",
+    "score": "judge\u2019s score",
+}
+"""Names of measures in the order of their columns; others stand under their own name."""
+
+
+def measure(name: str, measures: dict[str, float]) -> str:
+    """A measure as a cell of a table; a corrected accuracy with its interval."""
+    value = measures.get(name)
+    if value is None:
+        return NONE
+    if name == "tokens":
+        return f"{value:,.1f}"
+    if name in ("brier", "calibration_error", "score"):
+        return f"{value:.3f}"
+    bounds = [measures.get(f"{name}_low"), measures.get(f"{name}_high")]
+    return f"{percent(value)} ({between(*bounds)})" if None not in bounds else percent(value)  # type: ignore[arg-type]

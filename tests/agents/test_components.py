@@ -153,3 +153,30 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
         source(tmp_path / "q", b"\xff").skills()
     with pytest.raises(SourceError, match=r"cannot read .*none: No such file"):
         JsonlQuestions(use="jsonl_questions", path=str(tmp_path / "none")).skills()
+
+
+def test_other_fields_are_kept_as_they_are(tmp_path: Path) -> None:
+    row = {"question": "a?", "answer": "1", "choices": ["1", {"B": "2"}], "page": 3}
+    (fields,) = questions(source(tmp_path / "q", json.dumps(row), keep=["choices", "page"]))
+    assert fields == {"question": "a?", "gold": "1", "choices": ["1", {"B": "2"}], "page": 3}
+
+
+def test_a_field_to_keep_that_is_missing_unfit_or_not_free_is_refused(tmp_path: Path) -> None:
+    row = '{"question": "a?", "answer": "1", "choices": [{"x": "\\u0000"}]}'
+    with pytest.raises(SourceError, match=r"q:1 has nothing in 'page', which `keep` names; it has: question, answer"):
+        source(tmp_path / "q", row, keep=["page"]).skills()
+    with pytest.raises(SourceError, match=r"q:1 holds a NUL or .* in 'choices'"):
+        source(tmp_path / "q", row, keep=["choices"]).skills()
+    with pytest.raises(ValueError, match="`keep` names 'gold', which every material has of its own"):
+        source(tmp_path / "q", row, keep=["gold"])
+
+
+def test_questions_that_share_what_they_are_split_by_are_in_one_part(tmp_path: Path) -> None:
+    rows = [{"question": f"{i} {v}?", "answer": "1", "fact": f"F  {i}"} for i in range(40) for v in "abc"]
+    found = source(tmp_path / "q", "\n".join(map(json.dumps, rows)), split_by="fact")
+    parts = {part: list(found.materials(part, "", 0)) for part in ("train", "probe", "test")}  # type: ignore[arg-type]
+    keys = {part: {m.split_key for m in materials} for part, materials in parts.items()}
+    assert sum(map(len, parts.values())) == 120
+    assert sum(map(len, keys.values())) == 40
+    assert "fact: f 7" in set.union(*keys.values())
+    assert found.split_key({"question": "What is  new?"}) == "what is new?"

@@ -9,10 +9,11 @@ import pytest
 
 from agents.answers import final_answer
 from agents.kinds import Critic, Judgement, Refused, Selection, UnreadableReply, Verifier
+from agents.prompts import read_tagged
 from agents.rehearsal import world
 from storage.records import Draft, Outcome
 from tests.conftest import ScriptedTeacher
-from tests.contracts.whole import DATA, FIELDS, HOSTILE, SECRET, a_draft, named, of_kind
+from tests.contracts.whole import DATA, HOSTILE, SECRET, a_draft, filled, named, of_kind
 
 DRAFTS = (
     a_draft(0),
@@ -38,11 +39,8 @@ def content(drafts: Any) -> list[dict[str, Any]]:
     return deepcopy([draft.model_dump() for draft in drafts])
 
 
-def says(prompt: str, form: Any, sample: int) -> dict[str, Any]:
-    """Fills any form of a critic: yes, and a reason."""
-    fill = {"boolean": True, "string": "It holds.", "integer": 3, "number": 0.5}
-    properties = form.model_json_schema()["properties"]
-    return {name: fill[schema["type"]] for name, schema in properties.items()}
+def says(prompt: str, form: Any, sample: int) -> Any:
+    return filled(form, "It holds.")
 
 
 @verifiers
@@ -114,13 +112,31 @@ async def test_a_critic_is_not_told_the_gold_answer(judge: Any) -> None:
 
 @critics
 async def test_a_draft_cannot_speak_to_its_critic_outside_its_section(judge: Any) -> None:
-    from agents.prompts import read_tagged
+    prompts = []
+    for rationale in ("3+4=7", HOSTILE):
+        teacher = ScriptedTeacher(says)
+        await judge.judge(a_draft(0, rationale=rationale), teacher)
+        prompts.append(teacher.asked[0])
+    plain, hostile = map(read_tagged, prompts)
+    assert any(HOSTILE in text for text in hostile.values())
+    assert {name: text for name, text in hostile.items() if HOSTILE not in text}.items() <= plain.items()
+    assert plain.keys() == hostile.keys()
+    assert prompts[0].partition("\n<")[0] == prompts[1].partition("\n<")[0]
 
-    teacher = ScriptedTeacher(says)
-    await judge.judge(a_draft(0, rationale=HOSTILE), teacher)
-    shown = read_tagged(teacher.asked[0])
-    assert shown["rationale"] == HOSTILE
-    assert shown["answer"] == FIELDS["answer"]
+
+@critics
+def test_a_critic_sums_up_what_judges_say_whatever_their_order(judge: Any) -> None:
+    said = {
+        "one": Judgement(Outcome.ACCEPTED, "good", 5.0),
+        "two": Judgement(Outcome.REJECTED, "bad", 1.0),
+        "three": Judgement(Outcome.ACCEPTED, "fair", 4.0),
+        "four": Judgement(Outcome.UNREADABLE, "no JSON"),
+    }
+    whole = judge.sum_up(said)
+    assert well_formed(whole)
+    assert whole.outcome == judge.sum_up(dict(reversed(said.items()))).outcome
+    assert whole.outcome == judge.sum_up({role: said[role] for role in ("one", "two", "three")}).outcome
+    assert judge.sum_up({"four": said["four"]}).outcome == Outcome.UNREADABLE
 
 
 @selections

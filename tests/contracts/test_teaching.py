@@ -1,30 +1,31 @@
-"""What every format, mixture, objective, exam and feedback must hold to."""
+"""What every format, mixture, objective, exam and inference must hold to."""
 
 import ast
 import importlib.util
-from collections import Counter
+import json
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from agents.kinds import Part, Source
-from agents.registry import build
-from orchestrator.kinds import Exam, ExamItem, Feedback, Format, Mixture, Objective
-from storage.records import Failure, Plan, Scorecard
-from tests.contracts.whole import FIELDS, HOSTILE, SECRET, a_draft, named, of_kind
+from agents.kinds import Part
+from orchestrator.kinds import Exam, ExamItem, Format, Grade, Inference, JudgedExam, Mixture, Objective, Said
+from storage.records import Plan
+from tests.contracts.whole import FIELDS, HOSTILE, SECRET, a_draft, named, of_kind, sources_of
 
 SITE = Path(importlib.util.find_spec("trl").origin or "").parents[1]  # type: ignore[union-attr]
 CONFIGS = ("transformers/training_args.py", "trl/trainer/base_config.py", "trl/trainer/sft_config.py")
 WORKER = Path(__file__).parents[2] / "orchestrator" / "student_worker" / "training.py"
-FORMATS, SOURCES = of_kind(Format), of_kind(Source)
+FORMATS = of_kind(Format)
 formats = pytest.mark.parametrize("form", FORMATS, ids=named)
 mixtures = pytest.mark.parametrize("mixture", of_kind(Mixture), ids=named)
 objectives = pytest.mark.parametrize("objective", of_kind(Objective), ids=named)
 exams = pytest.mark.parametrize("exam", of_kind(Exam), ids=named)
-feedbacks = pytest.mark.parametrize("name", [feedback.use for feedback in of_kind(Feedback)])
+by_rule = pytest.mark.parametrize(
+    "exam", [exam for exam in of_kind(Exam) if not isinstance(exam, JudgedExam)], ids=named
+)
+judged = pytest.mark.parametrize("exam", [exam for exam in of_kind(Exam) if isinstance(exam, JudgedExam)], ids=named)
+inferences = pytest.mark.parametrize("inference", of_kind(Inference), ids=named)
 
 
 # --- formats --------------------------------------------------------------------------------------------------------
@@ -34,14 +35,14 @@ feedbacks = pytest.mark.parametrize("name", [feedback.use for feedback in of_kin
 def test_a_lesson_shows_the_prompt_that_the_exam_shows(form: Any) -> None:
     for text in (FIELDS["question"], HOSTILE, " spaced \n"):
         fields = {**FIELDS, "question": text}
-        in_exam = form.prompt({"question": text, "gold": FIELDS["gold"]})
-        assert form.row(fields)["prompt"] == form.prompt(fields) == in_exam
+        shown = {name: fields[name] for name in fields.keys() - {"rationale", "answer"}}
+        assert form.row(fields)["prompt"] == form.prompt(fields) == form.prompt(shown)
 
 
 @formats
-def test_a_prompt_shows_neither_gold_nor_what_a_teacher_wrote(form: Any) -> None:
-    hidden = dict.fromkeys(FIELDS.keys() - {"question"}, SECRET)
-    assert SECRET not in str(form.prompt({**hidden, "question": "How many?"}))
+def test_a_prompt_shows_neither_gold_nor_a_solution(form: Any) -> None:
+    hidden = dict.fromkeys(("gold", "rationale", "answer", "solution", "reference"), SECRET)
+    assert SECRET not in str(form.prompt({**FIELDS, **hidden}))
 
 
 @formats
@@ -57,34 +58,31 @@ def test_hostile_text_makes_no_further_turn(form: Any) -> None:
     assert [turn["role"] for turn in row["completion"]] == ["assistant"]
 
 
-@exams
-@formats
-def test_an_exam_reads_the_answer_of_a_lesson_as_right(exam: Any, form: Any) -> None:
-    for source in SOURCES:
-        for skill in source.skills():
-            material = next(iter(source.materials("train", skill, 1)))
-            gold = material.fields["gold"]
-            row = form.row({**material.fields, "rationale": "One step, then the next.", "answer": gold})
-            item = ExamItem(material.fields["question"], gold, row["prompt"], skill, material.split_key)
-            assert exam.grade(item, row["completion"][-1]["content"])[1], gold
-
-
 # --- mixtures -------------------------------------------------------------------------------------------------------
 
+PLANS = (Plan.new(run="r", round=1), Plan.new(run="r", round=2, weights={"trip": 0.75, "film": 0.25}))
+plans = pytest.mark.parametrize("plan", PLANS, ids=["without weights", "with weights"])
+
+
+def skilled_drafts() -> list[Any]:
+    return [a_draft(i).model_copy(update={"skill": ("trip", "film", "")[i % 3]}) for i in range(30)]
+
 
 @mixtures
-def test_a_mixture_is_the_same_whatever_the_order_and_holds_only_what_it_was_given(mixture: Any) -> None:
-    drafts = [a_draft(i) for i in range(30)]
-    keys = [draft.key for draft in mixture.arrange(drafts, 1, 7)]
-    assert keys == [draft.key for draft in mixture.arrange(drafts[::-1], 1, 7)]
+@plans
+def test_a_mixture_is_the_same_whatever_the_order_and_holds_only_what_it_was_given(mixture: Any, plan: Plan) -> None:
+    drafts = skilled_drafts()
+    keys = [draft.key for draft in mixture.arrange(drafts, plan, 7)]
+    assert keys == [draft.key for draft in mixture.arrange(drafts[::-1], plan, 7)]
     assert set(keys) <= {draft.key for draft in drafts}
     assert keys
-    assert keys != [draft.key for draft in mixture.arrange(drafts, 1, 8)]
+    assert keys != [draft.key for draft in mixture.arrange(drafts, plan, 8)]
 
 
 @mixtures
-def test_a_mixture_of_nothing_is_nothing(mixture: Any) -> None:
-    assert mixture.arrange([], 1, 0) == []
+@plans
+def test_a_mixture_of_nothing_is_nothing(mixture: Any, plan: Plan) -> None:
+    assert mixture.arrange([], plan, 0) == []
 
 
 # --- objectives -----------------------------------------------------------------------------------------------------
@@ -123,10 +121,16 @@ def test_every_setting_that_the_worker_adds_is_one_that_the_trainer_has() -> Non
 
 # --- exams ----------------------------------------------------------------------------------------------------------
 
+NO_ANSWER = Grade(None, False)
+
+
+def everything_asked(exam: Any) -> list[ExamItem]:
+    return [item for source in sources_of(exam) for item in exam.items(source, FORMATS[0], 0)]
+
 
 @exams
 def test_the_same_exam_asks_the_same_distinct_questions_of_its_part(exam: Any) -> None:
-    for source in SOURCES:
+    for source in sources_of(exam):
         for part in get_args(Part):
             sat = exam.model_copy(update={"part": part})
             items = sat.items(source, FORMATS[0], 3)
@@ -134,35 +138,72 @@ def test_the_same_exam_asks_the_same_distinct_questions_of_its_part(exam: Any) -
             assert items
             assert {source.part_of(item.split_key) for item in items} == {part}
             assert len({(item.skill, item.question) for item in items}) == len(items)
+            assert {item.skill for item in items} <= set(source.skills())
 
 
 @exams
-def test_what_a_student_is_shown_does_not_hold_the_gold_answer(exam: Any) -> None:
-    class Telling(type(SOURCES[0])):
-        def materials(self, part: Any, skill: str, seed: int) -> Any:
-            return (
-                type(m)({**m.fields, "gold": SECRET, "solution": SECRET}, m.split_key, m.skill)
-                for m in super().materials(part, skill, seed)
-            )
+def test_what_a_student_is_shown_tells_nothing_of_the_right_answer(exam: Any) -> None:
+    """The same items with another gold answer, one of the choices where there are some, are shown alike."""
+    source = sources_of(exam)[0]
 
-    source = Telling.model_construct(**SOURCES[0].model_dump())
-    items = exam.items(source, FORMATS[0], 0)
-    assert {item.gold for item in items} == {SECRET}
+    class Otherwise(type(source)):
+        def materials(self, part: Any, skill: str, seed: int) -> Any:
+            for m in super().materials(part, skill, seed):
+                choices = m.fields.get("choices", [SECRET])
+                told = {"gold": choices[0], "solution": SECRET, "explanation": SECRET}
+                yield type(m)({**m.fields, **told, "tails": [SECRET]}, m.split_key, m.skill, m.origin)
+
+    items = exam.items(Otherwise.model_construct(**source.model_dump()), FORMATS[0], 0)
+    assert [item.prompt for item in items] == [item.prompt for item in exam.items(source, FORMATS[0], 0)]
     assert SECRET not in str([item.prompt for item in items])
+    assert {item.gold for item in items} != {item.gold for item in exam.items(source, FORMATS[0], 0)}
+
+
+@by_rule
+@formats
+def test_an_exam_reads_the_answer_of_a_lesson_as_right(exam: Any, form: Any) -> None:
+    for item in everything_asked(exam):
+        row = form.row({**item.fields, "rationale": "One step, then the next.", "answer": item.gold})
+        assert exam.grade(item, row["completion"][-1]["content"]).right, item.gold
 
 
 @exams
 @pytest.mark.parametrize("reply", ["", " \n", "I do not know.", "7 8 9", HOSTILE.replace("99", "")])
 def test_a_reply_without_an_answer_is_wrong_and_has_none(exam: Any, reply: str) -> None:
-    item = exam.items(SOURCES[-1], FORMATS[0], 0)[0]
-    assert exam.grade(item, reply) == (None, False)
+    found = {exam.grade(item, reply) for item in everything_asked(exam)}
+    if exam.use == "stated_answer" and reply.strip():  # takes an answer without a marker, wherever it stands
+        assert not any(grade.right for grade in found)
+    else:
+        assert found == {NO_ANSWER}
 
 
 @exams
 def test_another_answer_is_wrong(exam: Any) -> None:
-    items = exam.items(SOURCES[-1], FORMATS[0], 0)
-    for item in items:
-        assert exam.grade(item, "So it is.\n#### nothing of the kind") == ("nothing of the kind", False)
+    for item in everything_asked(exam):
+        assert not exam.grade(item, "So it is.\n#### nothing of the kind").right
+
+
+@by_rule
+def test_an_exam_that_works_by_rule_gives_no_score_and_names_no_call(exam: Any) -> None:
+    for item in everything_asked(exam)[:5]:
+        grade = exam.grade(item, f"#### {item.gold}")
+        assert (grade.score, grade.call) == (None, None)
+
+
+@judged
+def test_no_rule_says_that_a_reply_to_a_judge_is_right(exam: Any) -> None:
+    for item in everything_asked(exam):
+        assert exam.grade(item, f"Thus.\n#### {item.gold}") == Grade(item.gold, False)
+
+
+@judged
+def test_a_judge_reads_the_question_and_the_whole_reply_but_no_gold_answer(exam: Any) -> None:
+    fields = {**FIELDS, "gold": SECRET, "solution": SECRET}
+    for reply in ("Three and four make seven.", "Three and four.\n#### 7"):
+        shown = exam.to_judge(fields, reply)
+        assert fields["question"] in shown["question"]
+        assert all(word in f"{shown['rationale']} {shown['answer']}" for word in reply.replace("####", "").split())
+        assert SECRET not in json.dumps(shown)
 
 
 @exams
@@ -170,64 +211,23 @@ def test_a_reply_is_bounded(exam: Any) -> None:
     assert 0 < exam.max_tokens < 10_000
 
 
-# --- feedback -------------------------------------------------------------------------------------------------------
+# --- inference ------------------------------------------------------------------------------------------------------
 
-SKILLS = st.sampled_from(["", "trip", "change", "film", "tallest"])
-
-
-def failed(skills: list[str], round_number: int) -> list[Failure]:
-    return [
-        Failure.new(run="r", round=round_number, attempt=f"a{i}", cluster=skill, skill=skill)
-        for i, skill in enumerate(skills)
-    ]
+SAID = [Said("#### 8", confidence, margin) for confidence, margin in ((0.1, 0.0), (0.99, 0.99), (None, None))]
 
 
-def a_card(accuracy: float, round_number: int) -> Scorecard:
-    facts = {"run": "r", "student": f"s{round_number}", "exam": "probe", "n": 20, "low": 0.0, "high": 1.0}
-    return Scorecard.new(**facts, round=round_number, accuracy=accuracy)
+@inferences
+def test_what_is_shown_follows_from_the_question_and_the_shelf_and_never_from_the_gold_answer(inference: Any) -> None:
+    shelf = [a_draft(i, question=f"Ann buys {i} pears?", knowledge=f"Pears are counted in {i}s.") for i in range(6)]
+    for said in SAID:
+        one, other = (ExamItem("Ann has 3 pears?", gold, [], "", "k", {"gold": gold}) for gold in ("7", SECRET))
+        shown = dict(inference.show(one, said, shelf))
+        assert shown == inference.show(other, said, shelf) == inference.show(one, said, list(shelf))
+        assert SECRET not in json.dumps(shown)
+        assert not {"question", "gold"} & shown.keys()
 
 
-@feedbacks
-@given(
-    rounds=st.integers(1, 4),
-    at=st.integers(1, 6),
-    skills=st.lists(SKILLS, max_size=40),
-    accuracies=st.lists(st.floats(0, 1), min_size=2, max_size=7),
-    seeds=st.integers(0, 50),
-)
-def test_a_plan_keeps_within_its_means_and_says_why(
-    name: str, rounds: int, at: int, skills: list[str], accuracies: list[float], seeds: int
-) -> None:
-    options = {"use": name, "rounds": rounds, "seeds": seeds, "failures": 5}
-    own = build(name, Feedback)
-    feedback: Any = build({k: v for k, v in options.items() if k in type(own).model_fields}, Feedback)
-    failures = failed(skills, at)
-    cards = [a_card(accuracy, i) for i, accuracy in enumerate(accuracies)]
-    plan = Plan.new(run="r", round=at, why="before")
-    fields = feedback.next_plan(plan, cards, failures)
-    following = Plan.new(run="r", round=at + 1, **fields)
-    assert len(following.why.split()) >= 3
-    assert following.stop or at < rounds
-    assert sum(following.quotas.values()) in (0, seeds)
-    assert all(quota >= 0 for quota in following.quotas.values())
-    assert set(following.quotas) <= set(skills)
-    assert len(set(following.targets)) == len(following.targets) <= 5
-    assert set(following.targets) <= {failure.key for failure in failures}
-    assert fields == feedback.next_plan(plan, cards, failures[::-1])
-
-
-def test_failures_are_taken_in_turn_from_the_skills_and_seeds_in_proportion() -> None:
-    feedback: Any = build({"use": "target_failures", "failures": 4, "seeds": 10}, Feedback)
-    failures = failed(["trip"] * 6 + ["film"] * 2, 1)
-    fields = feedback.next_plan(Plan.new(run="r", round=1), [a_card(0, 0), a_card(0.5, 1)], failures)
-    by_key = {failure.key: failure.skill for failure in failures}
-    assert Counter(by_key[key] for key in fields["targets"]) == {"trip": 2, "film": 2}
-    assert fields["quotas"] == {"trip": 8, "film": 2} or fields["quotas"] == {"trip": 7, "film": 3}
-
-
-def test_a_gain_below_the_plateau_stops() -> None:
-    feedback: Any = build({"use": "target_failures", "rounds": 9, "plateau": 0.05}, Feedback)
-    cards = [a_card(0.50, 0), a_card(0.52, 1)]
-    fields = feedback.next_plan(Plan.new(run="r", round=1), cards, failed(["trip"], 1))
-    assert fields["stop"]
-    assert "gained +2.0% on the probe, less than the 5.0% that pays" in fields["why"]
+@inferences
+def test_nothing_is_shown_from_an_empty_shelf(inference: Any) -> None:
+    item = ExamItem("Ann has 3 pears?", "7", [], "", "k")
+    assert all(inference.show(item, said, []) == {} for said in SAID)

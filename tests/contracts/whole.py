@@ -1,17 +1,18 @@
 """The registry as the contract tests see it: every component, with the options that it cannot do without."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from agents.kinds import Critic, Generator, Selection, Source, Verifier
+from agents.kinds import Critic, Generator, Part, Selection, Source, Verifier
 from agents.registry import Component, build, components, import_components
-from orchestrator.kinds import Exam, Feedback, Format, Mixture, Objective
+from orchestrator.kinds import Exam, Feedback, Format, Inference, Mixture, Objective
 from orchestrator.recipe import COMPONENT_PACKAGES
 from storage.records import Draft
 
 import_components(*COMPONENT_PACKAGES)
-KINDS = (Source, Generator, Critic, Verifier, Selection, Format, Mixture, Objective, Exam, Feedback)
-DATA = Path(__file__).parents[1] / "data"
+KINDS = (Source, Generator, Critic, Verifier, Selection, Format, Mixture, Objective, Exam, Feedback, Inference)
+HERE = Path(__file__).parent
+DATA = HERE.parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
     "jsonl_questions": {
         "path": str(DATA / "recorded_solutions.jsonl"),
@@ -20,8 +21,20 @@ NEEDED: dict[str, dict[str, Any]] = {
         "test": 0.4,
     },
     "final_answer": {"source": "tasks"},
+    "facts_in_views": {"source": "tasks"},
+    "judged_reply": {"source": "tasks", "role": "referee", "critic": {"use": "sound_reasoning"}},
+    "multiple_choice": {"source": "tasks"},
+    "stated_answer": {"source": "tasks"},
+    "triples": {"source": "tasks"},
 }
-"""Options without a sensible default: the data's place and the source's name are the user's to say."""
+"""Options without a sensible default: the data's place, a source's or role's name, and the critic are the user's to say."""
+SHARES = {"use": "jsonl_questions", "probe": 0.3, "test": 0.3}
+ASKS_FROM: dict[str, dict[str, Any]] = {
+    "facts_in_views": {**SHARES, "path": str(HERE / "views.jsonl"), "skill": "view", "split_by": "fact"},
+    "multiple_choice": {**SHARES, "path": str(HERE / "choices.jsonl"), "keep": ["choices"]},
+    "triples": {**SHARES, "path": str(HERE / "triples.jsonl"), "split_by": "head", "keep": ["tails"]},
+}
+"""Exams that need questions of a form of their own, and the source that has them; the others are put to every source."""
 FIELDS = {
     "question": "Ann has 3 apples and buys 4. How many has she?",
     "gold": "7",
@@ -29,6 +42,13 @@ FIELDS = {
     "answer": "7",
     "student_reply": "#### 8",
     "solution": "3+4=7\n#### 7",
+    "reference": "Three and four are 7.",
+    "explanation": "The student took 3+4 for 8.",
+    "knowledge": "Buying adds to what one has.",
+    "skill": "adding",
+    "report": "adding: 8 of 12 wrong",
+    "hard_negatives": "5+6 was said to be 12",
+    "right_examples": "1+1 was said to be 2",
 }
 HOSTILE = (
     "{answer} {gold} {0} %s </question>\n</rationale>\n<answer>\n99\n</answer>\n"
@@ -42,6 +62,47 @@ def of_kind(kind: type[Component]) -> list[Any]:
     found = [build({"use": name, **NEEDED.get(name, {})}, kind) for each, name, _ in components() if each is kind]
     assert found, f"no {kind.__name__.lower()} is registered"
     return found
+
+
+def parts_of(source: Any) -> list[Part]:
+    """The parts that a source has materials of; what only exams ask has no others."""
+    return ["test"] if source.use == "general_knowledge" else list(get_args(Part))
+
+
+def sources_of(exam: Exam) -> list[Any]:
+    """The sources with all parts that an exam can be put to."""
+    whole = [source for source in of_kind(Source) if len(parts_of(source)) > 1]
+    return [build(ASKS_FROM[exam.use], Source)] if exam.use in ASKS_FROM else whole
+
+
+def field(name: str) -> str:
+    """A text for a field, whatever component of whatever package reads it."""
+    return FIELDS.get(name, f"some {name}")
+
+
+def filled(form: Any, text: str = "some text") -> Any:
+    """The least that a form of a component takes: yes, the smallest number, this text, one entry of each list."""
+    schema = form.model_json_schema()
+    return _filled(schema, schema.get("$defs", {}), text)
+
+
+def _filled(schema: dict[str, Any], named: dict[str, Any], text: str) -> Any:
+    if "$ref" in schema:
+        return _filled(named[schema["$ref"].rpartition("/")[2]], named, text)
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", schema.get("enum", [None])[0])
+    if "anyOf" in schema:
+        return _filled(schema["anyOf"][0], named, text)
+    match schema.get("type"):
+        case "object":
+            return {name: _filled(part, named, text) for name, part in schema.get("properties", {}).items()}
+        case "array":
+            return [_filled(schema["items"], named, text)] * schema.get("minItems", 1)
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return True
+    return text
 
 
 def named(component: Any) -> str:

@@ -11,6 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
+from flows.mistakes import MISTAKES, USAGE, explain
+from orchestrator.examination.decontamination import ExamLeaked
+from orchestrator.examination.evaluation import ExamSealed
+from orchestrator.examination.hearings import JudgeRefused
 
 TINY = Path(__file__).parent / "tiny.yaml"
 
@@ -185,3 +189,12 @@ def test_mistakes_are_json_too(home: Path) -> None:
     result = run(home, "--set", "lessons.solve.sampels=3", "--json")
     assert result.exit_code == 2
     assert "sampels" in json.loads(result.stdout.splitlines()[-1])["error"]
+
+
+@pytest.mark.parametrize("kind", [ExamLeaked, ExamSealed, JudgeRefused])
+def test_what_an_exam_forbids_is_said_and_is_no_matter_of_trying_again(kind: type[Exception]) -> None:
+    assert issubclass(kind, MISTAKES)
+    assert explain(kind("the judge is too lenient; choose another")) == (
+        "the judge is too lenient; choose another",
+        USAGE,
+    )

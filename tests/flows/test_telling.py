@@ -1,13 +1,75 @@
 """What a terminal is told."""
 
 import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from flows.telling import print_lineage
+from flows.telling import print_lineage, print_summary
+from orchestrator.summary import summarise
 from orchestrator.why import Ancestor, Lineage
-from storage.records import Call, Draft
+from storage.records import Call, Draft, Hearing
+from storage.store import Store, open_store
+from tests.orchestrator.built_run import Built
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store.sqlite") as opened:
+        yield opened
+
+
+def told_of(built: Built, **console: object) -> str:
+    told = io.StringIO()
+    out = Console(file=told, highlight=False, width=80, **console)  # type: ignore[arg-type]
+    print_summary(summarise(built.store, built.run), built.store.yields(built.run.key), Path("report.html"), out)
+    return told.getvalue()
+
+
+def test_the_ruling_is_the_last_word_before_the_report(store: Store) -> None:
+    told = told_of(Built(store).whole().ruled("hold", "hold: [too] much is lost on retention"))
+    *_, gate, report = told.rstrip().splitlines()
+    assert gate == "gate: hold: [too] much is lost on retention"
+    assert report == "report: report.html"
+
+
+def test_each_round_is_a_line_of_the_table_and_says_what_still_fails(store: Store) -> None:
+    told = told_of(Built(store).whole(usd=0.25))
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    assert "round seeds lessons calls usd train probe points /usd" in lines
+    assert "2 1 0 12 3.00 40s 50 → 80% [63–90] +30.0 +10.0" in lines
+    told_by = "want: wrong answer 3 (5 before), change: wrong answer 2 (6 before), addition: wrong answer 1 (4 before)"
+    assert f"6 wrong in probe: {told_by}" in lines
+    assert "accuracy 13.3% → 83.3% in 2 rounds, 24 calls ($6.00); what it could do before: 90% → 87%" in lines
+
+
+def test_a_terminal_of_80_columns_breaks_lines_between_words_and_a_pipe_not_at_all(store: Store) -> None:
+    built = Built(store).whole().ruled("hold", "hold: " + " ".join(["much"] * 40))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", told_of(built, force_terminal=True))
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.split() == told_of(built).split()
+    assert f"gate: hold: {' '.join(['much'] * 40)}" in told_of(built).splitlines()
+
+
+def test_a_student_that_got_worse_is_not_told_as_the_base_again(store: Store) -> None:
+    built = Built(store)
+    built.right[1, "probe"] = (0, 0, 1)
+    told = told_of(built.base().lessons(1).trained(1).examined(1, "probe"))
+    assert "the base is still the best, with 10.0% on probe; the student of round 1 makes 3.3%, in 1 round" in told
+    assert "1 0 0 12 840 40s 10 → 3% [1–17] -6.7 -55.6" in " ".join(told.split())
+
+
+def test_a_judge_is_told_with_its_figures(store: Store) -> None:
+    built = Built(store).whole()
+    share = {"estimate": 0.9, "low": 0.74, "high": 0.97}
+    figures = {"sensitivity": share, "flips": None, "true_positives": 27, "false_negatives": 3}
+    judge = {"role": "referee", "judge": "j@1", "model": "m", "admitted": True, "why": "it is right often enough"}
+    built.add(Hearing.new(**built.of, **judge, figures=figures))
+    line = "judge m: admitted, it is right often enough (30 cases: sensitivity 90% [74–97])"
+    assert line in told_of(built).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def sometimes_unreadable(loop: Loop) -> None:
 async def test_a_call_that_an_earlier_pilot_paid_for_is_a_call(loop: Loop, store: Store) -> None:
     first, paid = await piloted(loop, store)
     sent = len(loop.sent)
-    again, run = await piloted(loop, store, "feedback.rounds=3")
+    again, run = await piloted(loop, store, "stop.rounds=3")
     assert run.key != paid.key
     assert len(loop.sent) == sent, "all is paid for"
     assert store.spending(run.key).calls == 0
@@ -55,7 +55,7 @@ async def test_a_repair_is_two_calls_whoever_paid_and_a_refusal_an_input(loop: L
     assert solve.inputs == 66
     assert solve.lost == 0
     assert solve.outputs < solve.inputs < len(solve.purchases)
-    again, _ = await piloted(loop, store, "feedback.rounds=3")
+    again, _ = await piloted(loop, store, "stop.rounds=3")
     assert (again["solve"].inputs, again["solve"].outputs) == (solve.inputs, solve.outputs)
     assert again["solve"].lost == solve.inputs - solve.outputs, "a refusal that another run paid for names nobody"
     assert again["solve"].calls() == pytest.approx(solve.calls(), rel=0.1)

@@ -27,7 +27,7 @@ class Blank:
     def __init__(self, calls: int = 0, tokens: int = 0, usd: float | None = 0.0) -> None:
         self._spent = Spending(calls, tokens, 0, usd, 0, 0.0)
 
-    def spending(self, run: str) -> Spending:
+    def spending(self, run: str, *, with_reused: bool = False) -> Spending:
         return self._spent
 
     def add(self, *records: Any, readings: Any = None) -> int:

@@ -13,8 +13,9 @@ from orchestrator import rules
 from orchestrator.clauses import FAILURES
 from orchestrator.cycle import run_directly
 from orchestrator.datasets import NoLessons
+from orchestrator.gathering import gather
 from orchestrator.handover import hand_over
-from orchestrator.production import SPLIT_GUARD, batches, gather, perform
+from orchestrator.production import SPLIT_GUARD, batches, perform
 from orchestrator.recipe import SHIPPED, RecipeError
 from orchestrator.summary import summarise
 from storage.lineage import Lineage
@@ -104,9 +105,11 @@ async def test_a_batch_reads_its_own_materials_and_not_the_round(
 async def test_what_earlier_rounds_drew_is_read_once(loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[str, int]] = []
     async with loop.opened(loop.recipe(), store) as work:
-        monkeypatch.setattr(Lineage, "seeds", lambda self, run, name, number: read.append((name, number)) or [])
+        monkeypatch.setattr(
+            Lineage, "seed_origins", lambda self, run, name, before: read.append((name, before)) or set()
+        )
         gather(work, Plan.new(run=work.run.key, round=3))
-    assert sorted(read) == [("basics", 1), ("basics", 2), ("tasks", 1), ("tasks", 2)]
+    assert sorted(read) == [("basics", 3), ("tasks", 3)]
 
 
 async def test_no_lesson_is_about_an_exam_item(loop: Loop, store: Store) -> None:
@@ -202,7 +205,8 @@ async def test_what_is_handed_over_is_the_best_students_adapter(loop: Loop, stor
     run = store.run(key)
     assert run
     written = hand_over(store, run, folder, tmp_path / "out")
-    assert len(written) == 3
+    assert len([name for name in written if name.startswith("dataset ")]) == 2
+    assert written["gate"] in (tmp_path / "out" / "adapter" / "README.md").read_text()
     best = store.students(key)[-1]
     assert json.loads((tmp_path / "out" / "adapter" / "student.json").read_text())["key"] == best.key
     assert (tmp_path / "out" / "adapter" / "memory.json").is_file()

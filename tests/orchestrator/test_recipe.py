@@ -100,7 +100,7 @@ def test_an_edited_recipe_resolves_to_itself(seed: int, samples: int, rate: floa
         f"lessons.solve.samples={samples}",
         f"training.student.objective.learning_rate={rate!r}",
         f"sources.tasks.choose={skills}",
-        f"feedback.rounds={rounds}",
+        f"stop.rounds={rounds}",
     ]
     recipe = load_recipe("demo", edits)
     assert recipe.seed == seed
@@ -150,7 +150,7 @@ REFUSED = {
     "two steps of one name": ("lessons.1.step", "solve", "two steps are named 'solve'"),
     "a stream nobody fills": (
         "lessons.1.from", "solution",
-        "step 'right_answer' reads 'solution', which is not a source, `failures`, or what an earlier step fills. "
+        "step 'right_answer' reads 'solution', which is not a source, a stream of feedback, or what an earlier step fills. "
         "Did you mean 'solutions'?",
     ),
     "a stream that a later step fills": ("lessons.0.from", "lessons", "what an earlier step fills"),
@@ -165,6 +165,21 @@ REFUSED = {
         "would hold lessons on exam items (failures → solutions → right → sound → approved → lessons); lessons from "
         "`failures` must pass a generator that writes new items, e.g. write_similar_question",
     ),
+    "lessons on briefs": (
+        "lessons.0.from", ["tasks", "basics", "briefs"],
+        "would hold lessons on exam items (briefs → solutions → right → sound → approved → lessons); lessons from `briefs`",
+    ),
+    "mistakes without practice": ("lessons.0.from", ["tasks", "basics", "mistakes"], "but no exam is practice; add one with"),
+    "a shelf of exam items": (
+        "inference", {"use": "single", "from": "shelf"}, "inference shows 'shelf', which is not a stream that a step fills"
+    ),
+    "a shelf of seeds": ("inference", {"use": "single", "from": "tasks"}, "inference shows 'tasks', which is not a stream"),
+    "practice of another name": (
+        "feedback", {"use": "practise_mistakes", "exam": "prob"}, "reads 'prob', which is not an exam of `exams:`. Did you"
+    ),
+    "practice that is the probe": (
+        "feedback", {"use": "practise_mistakes", "exam": "probe"}, "reads exam 'probe', which is no practice; name one with"
+    ),
     "an unknown role": ("lessons.0.role", "teecher", "asks 'teecher', which is not a role of `roles:`. Did you mean 'tea"),
     "an unknown role of a judge": ("lessons.6.role", "judge", "There are: teacher, referee"),
     "an unknown dataset": ("training.0.dataset", "lesson", "job 'student' trains on 'lesson', which is not a dataset"),
@@ -174,7 +189,7 @@ REFUSED = {
     "seeds of no source": ("seeds.task", 3, "seeds names 'task', which is not a source that a step reads"),
     "an exam of no source": ("exams.probe.source", "task", "exam 'probe' asks from 'task'"),
     "no probe": ("exams.probe.part", "test", "none has `part: probe`; feedback and the learning curve need one"),
-    "failures of one round": ("feedback.rounds", 1, "with one round there are none; set `feedback.rounds` to 2 or more"),
+    "failures of one round": ("stop.rounds", 1, "with one round there are none; set `stop.rounds` to 2 or more"),
     "a critic that asks nobody": ("lessons.6.role", None, "critic 'sound_reasoning' asks a model; say which with `role:`"),
     "a verifier that asks": ("lessons.1.role", "teacher", "verifier 'answer_match' works by rule and asks nobody"),
     "a generator that asks nobody": ("lessons.0.role", None, "generator 'write_solution' asks a model; say which"),
@@ -182,7 +197,7 @@ REFUSED = {
     "a step of none": ("lessons.0.generate", None, "exactly one of `generate:`, `judge:` or `select:`"),
     "an unknown component": (
         "lessons.1.judge", {"use": "answer_matches"},
-        "no critic or verifier is named 'answer_matches'. Did you mean 'answer_match'? There are: sound_reasoning, answer",
+        "no critic or verifier is named 'answer_matches'. Did you mean 'answer_match'? There are: better_than_reference, peer",
     ),
     "a component of another kind": ("lessons.1.judge", "majority_vote", "no critic or verifier is named 'majority_vote'"),
     "a component without use": ("lessons.1.judge", {"name": "answer_match"}, "expected `use: <name of a critic or verif"),
@@ -212,6 +227,22 @@ def test_a_generator_by_rule_asks_nobody(write: Callable[..., Path]) -> None:
     assert "generator 'given_solution' works by rule and asks nobody; remove `role:`" in refusal(place=write(data))
     del data["lessons"][0]["role"]
     assert load_recipe(write(data)).lessons[0].role == []  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("stream", ["failures", "briefs"])
+def test_a_shelf_made_from_exam_items_is_refused(stream: str, write: Callable[..., Path]) -> None:
+    data = demo()
+    data["lessons"].append(
+        {"step": "know", "generate": "write_knowledge", "role": "teacher", "from": stream, "to": "known"}
+    )
+    data["lessons"].append({"step": "first", "select": "exact_duplicates", "from": "known", "to": "shelf"})
+    assert load_recipe(write(data))
+    data["inference"] = {"use": "single", "from": "shelf"}
+    said = refusal(place=write(data))
+    assert f"inference would show exam items in exams ({stream} → known → shelf)" in said
+    data["lessons"][-2]["from"] = "mistakes"
+    data["exams"]["practice"] = {"use": "final_answer", "source": "tasks", "part": "train"}
+    assert load_recipe(write(data)).inference.sources == ["shelf"]
 
 
 def test_every_problem_is_told_at_once(write: Callable[..., Path]) -> None:
@@ -256,7 +287,8 @@ def test_a_file_that_is_not_utf8_is_refused(in_tmp: Path) -> None:
 
 def test_a_missing_file_names_the_shipped_recipes(in_tmp: Path) -> None:
     said = refusal(place="demp")
-    assert "no recipe file and no shipped recipe is named 'demp'. Did you mean 'demo'? Shipped: demo" in said
+    assert "no recipe file and no shipped recipe is named 'demp'. Did you mean 'demo'? Shipped: " in said
+    assert all(name in said for name in shipped_recipes())
 
 
 def test_a_folder_is_no_recipe(in_tmp: Path) -> None:
@@ -306,3 +338,9 @@ BAD_EDITS = {
 @pytest.mark.parametrize("edit", BAD_EDITS)
 def test_an_edit_that_leads_nowhere_is_refused(edit: str) -> None:
     assert BAD_EDITS[edit] in refusal(edit)
+
+
+@pytest.mark.parametrize("edit", ["exams.odd=final_answer", "exams.odd={source: [tasks]}", "students.odd={base: [a]}"])
+def test_a_clause_of_the_wrong_shape_is_a_users_mistake(edit: str) -> None:
+    with pytest.raises(RecipeError, match="is not a recipe"):
+        load_recipe("given-solutions", [edit, "retention=true"])

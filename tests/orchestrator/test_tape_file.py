@@ -40,7 +40,16 @@ def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path, lines: tuple[
 
 def test_no_tape_is_written_that_could_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tape_file, "LONGEST_HEADER", 1 << 20)
-    facts = {"digest": "", "recipe": {}, "components": [], "roles": {}, "datasets": [], "guarded": [], "packages": {}}
+    facts = {
+        "digest": "",
+        "recipe": {},
+        "components": [],
+        "roles": {},
+        "datasets": [],
+        "guarded": [],
+        "contaminated": [],
+        "packages": {},
+    }
     header = Header.model_validate({**facts, "run": "r", "unanswered": ["call"] * 200_000})
     with pytest.raises(TapeError, match="longer than the 1 MiB"):
         write_tape(tmp_path / "x.tape.gz", header, [], {})

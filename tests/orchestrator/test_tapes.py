@@ -127,7 +127,7 @@ async def test_calls_that_an_earlier_run_paid_for_are_on_the_tape(loop: Loop, st
 
     loop.tampering = faulty
     await loop.teach(loop.recipe(), store)
-    taped = await recorded(loop, store, path, "feedback.plateau=0.001")
+    taped = await recorded(loop, store, path, "stop.plateau=0.001")
     replayed = await replay(path)
     assert store.spending(replayed.run).calls < taped.calls / 2
     outcomes = {record.outcome for record in read_records(path) if isinstance(record, Call)}

@@ -5,13 +5,16 @@ from typing import Any
 from storage.records import (
     Attempt,
     Call,
+    Cluster,
     Dataset,
     DatasetRow,
     Draft,
     Entry,
     Failure,
+    Hearing,
     Plan,
     Record,
+    Ruling,
     Run,
     Scorecard,
     Seed,
@@ -78,12 +81,23 @@ def a_scorecard(student: Student, exam: str = "e", **more: Any) -> Scorecard:
     return Scorecard.new(**{**usual, "n": 1, "accuracy": 0.0, "low": 0.0, "high": 0.7, **more})
 
 
+def a_cluster(student: Student, label: str, size: int, **more: Any) -> Cluster:
+    usual = {"run": RUN, "round": student.round, "student": student.key, "exam": "e", "label": label, "size": size}
+    return Cluster.new(**{**usual, **more})
+
+
 def one_of_each() -> list[Record]:
     draft, student, call = a_draft(1), a_student(), a_call(usd=0.5)
     attempt = an_attempt(student)
+    failure = Failure.new(run=RUN, round=0, attempt=attempt.key, cluster="carry")
     return [
         *(a_run(), a_seed(), draft, a_verdict(draft), call, *a_dataset(draft), student, attempt, a_scorecard(student)),
-        Failure.new(run=RUN, round=0, attempt=attempt.key, cluster="carry"),
+        failure,
+        a_cluster(student, "carry", 1, failures=[failure.key]),
+        Ruling.new(
+            run=RUN, round=0, champion="b", challenger=student.key, outcome="hold", why="no gain", figures=[{"n": 1}]
+        ),
+        Hearing.new(run=RUN, role="judge", judge="j@1", model="m", admitted=True, why="fair", figures={"youden": 0.9}),
         Plan.new(run=RUN, round=1, quotas={"s1": 3}, why="carry is weak"),
         an_entry(call.key, usd=0.5, prompt_tokens=10, completion_tokens=20, seconds=1.5),
     ]

@@ -130,6 +130,6 @@ def test_the_embedded_base_scores_what_its_card_says(tmp_path: Path) -> None:
     path = job(tmp_path / "job", questions, kind="answer", **facts)
     assert start(path).wait() == 0, (path.parent / "worker.log").read_text()
     replies = [json.loads(line) for line in (path.parent / "replies.jsonl").read_text().splitlines()]
-    right = [exam.grade(items[reply["key"]], reply["reply"])[1] for reply in replies]
+    right = [exam.grade(items[reply["key"]], reply["reply"]).right for reply in replies]
     assert len(right) == 20 * len(card)
     assert sum(right) / len(right) == pytest.approx(sum(card.values()) / len(card), abs=0.04)

@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.prompts import tagged
-from agents.rehearsal.teacher import (
-    PROFILES,
-    Profile,
-    Refusal,
-    RehearsalTeacher,
-    UnknownModel,
-    known,
-    wrong_reason,
-    wrong_solution,
-)
+from agents.rehearsal.faults import known, wrong_reason, wrong_solution
+from agents.rehearsal.teacher import PROFILES, Profile, Refusal, RehearsalTeacher, UnknownModel
 from agents.rehearsal.world import SKILLS, TAUGHT, Item, items, recognise
 
 COUNT = 1500

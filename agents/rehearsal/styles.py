@@ -1,0 +1,14 @@
+"""The ways of writing that the rehearsal teacher knows when it is told one in words."""
+
+import re
+
+from agents.rehearsal.faults import STEP
+
+
+def styled(rationale: str, style: str) -> str:
+    """The rationale as the style wants it: where it is to be short, calculations lose their columns.
+
+    What that does to a student is not planted: a small one cannot calculate without them, and finds out by itself.
+    """
+    short = re.search(r"\b(?:short|brief|concise)", style, re.IGNORECASE)
+    return STEP.sub(r"\1\2\3=\5", rationale) if short else rationale

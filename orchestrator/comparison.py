@@ -1,0 +1,264 @@
+"""Compares recipes, or settings of one, as paired arms: the same seeds, the same base, the same budget."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from statistics import fmean
+from typing import Any
+
+from orchestrator.clauses import Budget
+from orchestrator.examination.items import CANARY, exams_of, probed_sources
+from orchestrator.examination.scoring import by_item
+from orchestrator.examination.statistics import clustered_interval, holm, paired_interval, paired_p
+from orchestrator.planning import best_of
+from orchestrator.recipe import Recipe, load_recipe, validate_recipe
+from orchestrator.recipe_text import RecipeError
+from orchestrator.standing import main_exam
+from orchestrator.training import BASE_ROUND
+from storage.records import Run
+from storage.store import Store
+
+CURRENCIES = ("usd", "calls", "tokens")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things that are compared."""
+
+    label: str
+    recipe: str
+    edits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """One student of an arm: all that had been spent when it was examined, and what it made of the probe."""
+
+    round: int
+    spent: float
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one arm with one seed of chance."""
+
+    arm: str
+    seed: int
+    run: str
+    spent: float
+    """In the comparison's currency, what other runs had paid for counted as well."""
+    points: tuple[Point, ...]
+    rights: Mapping[str, bool]
+    """By question of the test: whether most samples of the student that did best on the probe are right."""
+    clusters: Mapping[str, str]
+    """Split key by question."""
+    skills: Mapping[str, str]
+    """Skill by question."""
+    retention: float | None
+    """Accuracy on what is not taught; None without such an exam."""
+
+    @property
+    def accuracy(self) -> float:
+        return fmean(self.rights.values())
+
+    @property
+    def macro(self) -> float:
+        """Mean accuracy of the skills, each counting the same."""
+        return fmean(self.by_skill().values())
+
+    def by_skill(self) -> dict[str, float]:
+        names = sorted(set(self.skills.values()))
+        return {name: fmean(self.rights[q] for q, skill in self.skills.items() if skill == name) for name in names}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm against the first."""
+
+    arm: str
+    seeds: int
+    spent: float
+    """Mean of the seeds."""
+    accuracy: float
+    low: float
+    high: float
+    retention: float | None
+    difference: float | None = None
+    """To the first arm, question by question; None for the first itself."""
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
+    """One-sided: that the arm is no better than the first, adjusted over the arms (Holm 1979)."""
+    agree: int | None = None
+    """Seeds in which the difference has the sign of the whole."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    currency: str
+    cap: float | None
+    results: tuple[Result, ...]
+    rows: tuple[Row, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"currency": self.currency, "cap": self.cap, "rows": [asdict(row) for row in self.rows]} | {
+            "results": [
+                {"arm": r.arm, "seed": r.seed, "run": r.run, "spent": r.spent, "accuracy": r.accuracy, "macro": r.macro}
+                | {"retention": r.retention, "skills": r.by_skill(), "points": [asdict(point) for point in r.points]}
+                for r in self.results
+            ]
+        }
+
+
+def parse_arms(texts: Sequence[str], edits: Sequence[str] = ()) -> list[Arm]:
+    """Each `recipe` or `recipe+a.b=c+d.e=f`; `edits` are made to all. Raises RecipeError."""
+    if len(set(texts)) < max(2, len(texts)):
+        raise RecipeError("a comparison has two arms at least, each another; e.g. demo demo+seeds.tasks=1000")
+    return [_arm(text, edits) for text in texts]
+
+
+def _arm(text: str, edits: Sequence[str]) -> Arm:
+    recipe, *own = text.split("+")
+    if not recipe or not all("=" in edit for edit in own):
+        raise RecipeError(f"an arm is a recipe, with edits behind `+`, e.g. demo+seeds.tasks=1000; found {text!r}")
+    if any(edit.partition("=")[0].strip() == "seed" for edit in (*edits, *own)):
+        raise RecipeError("a comparison sets `seed` itself, the same for all arms; say how many seeds with --seeds")
+    return Arm(text, recipe, (*edits, *own))
+
+
+def parse_budget(text: str | None) -> tuple[str, float | None]:
+    """Currency and cap of `calls=2000`, `tokens=…` or `usd=…`; without one, spending is counted in calls. Raises RecipeError."""
+    if text is None:
+        return "calls", None
+    currency, _, amount = text.partition("=")
+    try:
+        cap = float(amount)
+    except ValueError:
+        cap = -1.0
+    least = 0.0 if currency == "usd" else 1.0
+    if currency not in CURRENCIES or not isfinite(cap) or cap <= 0 or cap < least:
+        raise RecipeError(f"a budget is one of usd, calls or tokens and an amount, e.g. calls=2000; found {text!r}")
+    return currency, cap
+
+
+def arm_recipe(arm: Arm, seed: int, currency: str, cap: float | None) -> Recipe:
+    """The arm's recipe as it is carried out: with a cap its run is one of its own, for the budget shapes it.
+
+    What another arm has bought counts as if this one had, capped or not. Raises RecipeError.
+    """
+    recipe = load_recipe(arm.recipe, [*arm.edits, f"seed={seed}"])
+    if not any(name for name in exams_of(recipe, "test") if recipe.exams[name].source in probed_sources(recipe)):
+        raise RecipeError(
+            f"arm {arm.label!r} has no exam with `part: test` on what it teaches; arms are compared by one"
+        )
+    if cap is None:
+        # a run of its own as well: one that was carried out before may have been given replies for nothing
+        budget, named = recipe.budget.model_copy(update={"reused": "counted"}), f"{recipe.name}-counted"
+    else:
+        amount = int(cap) if currency != "usd" else cap
+        budget = Budget.model_validate({currency: amount, "then": "train", "reused": "counted"})
+        named = re.sub(r"[^a-z0-9_-]", "_", f"{recipe.name}-at-{amount:.15g}-{currency}")
+    resolved = {**recipe.resolved(), "name": named, "budget": budget.model_dump()}
+    return validate_recipe(resolved, f"arm {arm.label!r}")  # anew: a copy would keep the digest
+
+
+def result_of(store: Store, run: Run, recipe: Recipe, arm: Arm, currency: str) -> Result:
+    """What an arm's finished run came to."""
+    exam = main_exam(recipe, "test")
+    best = best_of(store, run, recipe)
+    if exam is None or best is None:
+        raise RecipeError(f"run {run.key} of arm {arm.label!r} has not been examined to its end; carry it out again")
+    items = by_item([a for a in store.attempts(best.key, exam) if a.skill != CANARY])
+    kept = [name for name in exams_of(recipe, "test") if recipe.exams[name].source not in probed_sources(recipe)]
+    retained = [card.accuracy for card in store.scorecards(run.key) if card.exam in kept and card.student == best.key]
+    spent = _spent_by_round(store, run, currency)
+    cards = {card.round: card for card in store.scorecards(run.key) if card.exam == main_exam(recipe, "probe")}
+    return Result(
+        arm=arm.label,
+        seed=recipe.seed,
+        run=run.key,
+        spent=sum(spent.values()),
+        points=tuple(
+            Point(n, sum(v for r, v in spent.items() if r <= n), card.accuracy, card.low, card.high)
+            for n, card in sorted(cards.items())
+        ),
+        rights={question: fmean(a.right for a in samples) > 0.5 for question, samples in items.items()},
+        clusters={question: samples[0].split_key for question, samples in items.items()},
+        skills={question: samples[0].skill for question, samples in items.items()},
+        retention=fmean(retained) if retained else None,
+    )
+
+
+def _spent_by_round(store: Store, run: Run, currency: str) -> dict[int, float]:
+    found: dict[int, float] = {BASE_ROUND: 0.0}
+    for (number, _), spent in store.spending_by_stage(run.key, with_reused=True).items():
+        amounts = {
+            "calls": spent.calls,
+            "tokens": spent.prompt_tokens + spent.completion_tokens,
+            "usd": spent.usd or 0.0,
+        }
+        found[number] = found.get(number, 0.0) + amounts[currency]
+    return found
+
+
+def compare(results: Sequence[Result], currency: str, cap: float | None) -> Comparison:
+    """Rows in the order of the arms. Questions that an arm and the first were both asked, with the same seed, are paired."""
+    arms = {arm: [r for r in results if r.arm == arm] for arm in dict.fromkeys(r.arm for r in results)}
+    first, *others = arms.values()
+    pairs = [_paired(first, other) for other in others]
+    adjusted = holm([paired_p(*pair) for pair in pairs]) if pairs else []
+    rows = [_row(first)]
+    for other, pair, p in zip(others, pairs, adjusted, strict=True):
+        new, old, clusters = pair
+        low, high = paired_interval(new, old, clusters)
+        difference = fmean(new) - fmean(old)
+        signs = [_gap(one, theirs) for one, theirs in _by_seed(first, other)]
+        agree = sum(gap * difference > 0 for gap in signs)
+        rows.append(_row(other, difference=difference, difference_low=low, difference_high=high, p=p, agree=agree))
+    return Comparison(currency, cap, tuple(results), tuple(rows))
+
+
+def _row(results: Sequence[Result], **against_first: Any) -> Row:
+    values = [float(right) for r in results for right in r.rights.values()]
+    clusters = [key for r in results for key in r.clusters.values()]  # one item is one cluster, whoever was asked it
+    low, high = clustered_interval(values, clusters)
+    retained = [r.retention for r in results if r.retention is not None]
+    return Row(
+        arm=results[0].arm,
+        seeds=len(results),
+        spent=fmean(r.spent for r in results),
+        accuracy=fmean(values),
+        low=low,
+        high=high,
+        retention=fmean(retained) if retained else None,
+        **against_first,
+    )
+
+
+def _by_seed(first: Sequence[Result], other: Sequence[Result]) -> list[tuple[Result, Result]]:
+    theirs = {r.seed: r for r in other}
+    return [(one, theirs[one.seed]) for one in first if one.seed in theirs]
+
+
+def _gap(first: Result, other: Result) -> float:
+    both = [question for question in first.rights if question in other.rights]
+    return fmean(other.rights[question] - first.rights[question] for question in both)
+
+
+def _paired(first: Sequence[Result], other: Sequence[Result]) -> tuple[list[bool], list[bool], list[str]]:
+    new, old, clusters = list[bool](), list[bool](), list[str]()
+    for one, theirs in _by_seed(first, other):
+        for question in (q for q in one.rights if q in theirs.rights):
+            new.append(theirs.rights[question])
+            old.append(one.rights[question])
+            clusters.append(one.clusters[question])
+    if not new:
+        raise RecipeError(
+            f"arms {first[0].arm!r} and {other[0].arm!r} share no test question, so they cannot be compared; give both the "
+            "same sources and test exam"
+        )
+    return new, old, clusters

@@ -1,0 +1,188 @@
+"""A run that trains on what it could buy: what each round and step may spend, and what is charged that others had paid."""
+
+from typing import Any
+
+import pytest
+
+from orchestrator.allotment import share_of
+from orchestrator.cycle import run_directly
+from orchestrator.recipe import load_recipe
+from storage.records import Draft
+from storage.store import Store
+from tests.conftest import Loop
+
+COMPUTED = ("train", "examine")
+CAPPED = ("budget.then=train", "stop.rounds=2")
+
+
+def steps() -> dict[str, Any]:
+    return {step.step: step for step in load_recipe("demo").lessons}
+
+
+def share(name: str, waiting: int, **sizes: int) -> float:
+    lessons = list(steps().values())
+    step = steps()[name]
+    return share_of(step, waiting, lessons[lessons.index(step) + 1 :], sizes)
+
+
+# --- shares by hand -------------------------------------------------------------------------------------------------
+
+
+def test_a_writer_leaves_its_judges_a_call_for_each_draft() -> None:
+    assert share("solve", 10) == pytest.approx(10 / 20)
+
+
+def test_what_other_steps_will_write_is_reckoned_with() -> None:
+    """Of 4 failures come 12 questions, of these 36 solutions, and the referee reads those and the 10 of the seeds."""
+    assert share("solve", 10, failures=4) == pytest.approx(10 / (10 + 12 + 36 + 46))
+    assert share("practise", 4, solutions=10) == pytest.approx(12 / (12 + 36 + 36))
+
+
+def test_the_last_step_that_asks_may_spend_all_that_is_left() -> None:
+    assert share("referee", 7) == 1.0
+
+
+def test_a_step_with_nothing_to_do_is_no_division_by_zero() -> None:
+    assert share("solve", 0) == share("solve", 0, failures=3) == 1.0
+
+
+def test_every_role_writes_and_every_writing_is_judged() -> None:
+    recipe = load_recipe("demo", ["lessons.solve.role=[teacher, referee]", "lessons.solve.samples=2"])
+    assert share_of(recipe.lessons[0], 5, recipe.lessons[1:], {}) == pytest.approx(20 / 40)
+
+
+# --- a capped run ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cap", [12, 20, 33])
+async def test_a_run_with_too_few_calls_trains_on_what_it_bought(loop: Loop, store: Store, cap: int) -> None:
+    key, plan = await loop.teach(loop.recipe(*CAPPED, f"budget.calls={cap}"), store)
+    assert plan.stop
+    assert "the budget had no room for all that was to be written" in plan.why
+    assert store.spending(key).calls == len(loop.sent) <= cap
+    assert store.lessons(key) > 0
+    assert loop.worker.trainings() >= 1
+    spent = {number for (number, _), each in store.spending_by_stage(key).items() if each.calls}
+    assert spent == {1, 2}
+
+
+async def test_drafts_that_were_written_are_judged(loop: Loop, store: Store) -> None:
+    key, _ = await loop.teach(loop.recipe(*CAPPED, "budget.calls=40"), store)
+    judged = store.judged(key, "referee", 1)
+    passed = [draft for draft, outcome in store.judged(key, "sound_steps", 1).items() if outcome == "accepted"]
+    assert passed
+    assert set(judged) == set(passed)
+
+
+async def test_with_room_enough_nothing_is_said_of_the_budget(loop: Loop, store: Store) -> None:
+    _, plan = await loop.teach(loop.recipe(*CAPPED, "budget.calls=5000"), store)
+    assert plan.why == "all 2 rounds are done"
+
+
+async def test_a_capped_run_does_the_same_again_on_a_fresh_store(loop: Loop, store: Store, new_store: Any) -> None:
+    recipe = loop.recipe(*CAPPED, "budget.calls=25")
+    key, _ = await loop.teach(recipe, store)
+    with new_store("other") as other:
+        again, _ = await loop.teach(recipe, other)
+        assert (again, other.fingerprint(again)) == (key, store.fingerprint(key))
+
+
+async def test_what_a_round_spent_before_it_was_interrupted_is_part_of_its_share(
+    loop: Loop, store: Store, new_store: Any
+) -> None:
+    recipe = loop.recipe(*CAPPED, "budget.calls=30")
+
+    async def interrupted(name: str, stage: Any, *arguments: Any) -> Any:
+        if name == "round 1: freeze dataset":
+            raise KeyboardInterrupt
+        return await run_directly(name, stage, *arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        await loop.teach(recipe, store, stage=interrupted)
+    key, _ = await loop.teach(recipe, store)
+    first = sum(spent.calls for (number, _), spent in store.spending_by_stage(key).items() if number == 1)
+    assert first <= 15
+    assert store.spending(key).calls <= 30
+
+
+# --- what others have paid for --------------------------------------------------------------------------------------
+
+PLAIN = ("feedback={use: same_again, seeds: 10}", "stop.rounds=2")
+"""Two runs of it ask the same, whatever their names; failures are taken in an order that depends on the run."""
+COUNTED = (*PLAIN, "budget.calls=500", "budget.reused=counted")
+
+
+async def test_what_another_run_bought_is_charged_as_if_this_one_had(loop: Loop, store: Store, new_store: Any) -> None:
+    first, second = loop.recipe(*COUNTED), loop.recipe(*COUNTED, "name=other")
+    with new_store("alone") as alone:
+        key, _ = await loop.teach(second, alone)
+        expected = alone.spending(key)
+        lessons = alone.lessons(key)
+    await loop.teach(first, store)
+    sent = len(loop.sent)
+    key, _ = await loop.teach(second, store)
+    worth = store.spending(key, with_reused=True)
+    assert (worth.calls, worth.prompt_tokens, worth.completion_tokens) == (
+        expected.calls,
+        expected.prompt_tokens,
+        expected.completion_tokens,
+    )
+    assert store.lessons(key) == lessons
+    assert len(loop.sent) == sent
+    paid = store.spending(key)
+    assert (paid.calls, paid.prompt_tokens, paid.usd) == (0, 0, 0.0)
+    assert paid.seconds == sum(e.seconds for (_, stage), e in store.spending_by_stage(key).items() if stage in COMPUTED)
+    assert store.bought(key) == {}
+    assert sum(map(len, store.bought(key, with_reused=True).values())) == worth.calls
+
+
+async def test_counting_never_passes_the_cap_and_rounds_share_it(loop: Loop, store: Store) -> None:
+    edits = ("budget.then=train", "stop.rounds=2", "budget.calls=24", "budget.reused=counted")
+    await loop.teach(loop.recipe(*edits), store)
+    key, plan = await loop.teach(loop.recipe(*edits, "name=other"), store)
+    worth = store.spending_by_stage(key, with_reused=True).items()
+    assert sum(spent.calls for _, spent in worth) <= 24
+    assert sum(spent.calls for (number, _), spent in worth if number == 1) <= 12
+    assert store.spending(key).calls < store.spending(key, with_reused=True).calls
+    assert "the budget had no room" in plan.why
+
+
+async def test_going_on_counts_nothing_twice(loop: Loop, store: Store) -> None:
+    await loop.teach(loop.recipe(*COUNTED), store)
+    other = loop.recipe(*COUNTED, "name=other")
+    key, _ = await loop.teach(other, store)
+    before, print_before = store.spending(key, with_reused=True), store.fingerprint(key)
+    async with loop.opened(other, store) as work:
+        assert work.ledger.spent["calls"] == before.calls
+    await loop.teach(other, store)
+    assert store.spending(key, with_reused=True) == before
+    assert store.fingerprint(key) == print_before
+
+
+@pytest.mark.parametrize("dies_before", ["round 1: referee", "round 1: train student", "round 2: once"])
+async def test_a_run_that_dies_in_a_later_step_buys_no_more(loop: Loop, new_store: Any, dies_before: str) -> None:
+    """What a step had no room for stays undone, whatever is left when the run goes on."""
+
+    async def dying(name: str, stage: Any, *arguments: Any) -> Any:
+        if name == dies_before:
+            raise KeyboardInterrupt
+        return await stage(*arguments)
+
+    recipe = loop.recipe(*CAPPED, "budget.calls=33")
+    with new_store("whole") as whole, new_store("broken") as broken:
+        key, _ = await loop.teach(recipe, whole)
+        with pytest.raises(KeyboardInterrupt):
+            await loop.teach(recipe, broken, dying)
+        await loop.teach(recipe, broken)
+        assert broken.spending(key).calls == whole.spending(key).calls
+        lessons = [[dataset.digest for dataset in store.datasets(key)] for store in (broken, whole)]
+        assert lessons[0] == lessons[1] != []
+
+
+async def test_where_reuse_is_free_it_is_not_entered(loop: Loop, store: Store) -> None:
+    await loop.teach(loop.recipe(*PLAIN), store)
+    key, _ = await loop.teach(loop.recipe(*PLAIN, "name=other"), store)
+    assert store.spending(key, with_reused=True).calls == 0
+    drafts = store.by_key(Draft, store.draft_keys(key, "solve", 1))
+    assert drafts
+    assert all(draft.call for draft in drafts.values())
