@@ -14,11 +14,11 @@ demo: $(INSTALLED) ## teach the embedded student: no key, no GPU, no network, ab
 	@$(BIN)/orchestrator demo
 
 test: $(DEV) ## every test: the fast suite, then those that train, kill and serve
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 fast: $(DEV) ## the fast suite alone: no torch, no Prefect
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
 install: $(INSTALLED) ## the virtual environment
 

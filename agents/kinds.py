@@ -218,6 +218,10 @@ class Verifier(Component):
     @abstractmethod
     def judge(self, draft: Draft) -> Judgement: ...
 
+    async def judge_all(self, drafts: Sequence[Draft]) -> list[Judgement]:
+        """One judgement per draft, in order; for a verifier that does many at once, or has to wait."""
+        return [self.judge(draft) for draft in drafts]
+
 
 class Selection(Component):
     """Judges a set of drafts together: duplicates, votes, thresholds."""

@@ -23,7 +23,7 @@ RECIPE = {
     "about": "One generation step over questions from a file.",
     "roles": {"teacher": {}},
     "students": {"small": {"base": "embedded"}},
-    "sources": {"tasks": {"use": "jsonl_questions"}},
+    "sources": {"tasks": {"use": "questions"}},
     "lessons": [
         {"step": "solve", "from": "tasks", "generate": {"use": "write_solution"}, "role": "teacher", "to": "solved"}
     ],
@@ -114,7 +114,7 @@ async def by_orchestrator(url: str, rows: int, at_once: int, *, home: Path) -> f
     if not path.exists():
         write_questions(path, rows)
     recipe = dict(RECIPE, seeds={"tasks": rows})
-    recipe["sources"] = {"tasks": {"use": "jsonl_questions", "path": str(path), "probe": 0.01, "test": 0.01}}
+    recipe["sources"] = {"tasks": {"use": "questions", "path": str(path), "probe": 0.01, "test": 0.01}}
     machine = Machine.model_validate(
         {"default": {"endpoint": url, "model": "bench", "concurrency": at_once, "timeout_s": 5}}
     )

@@ -29,6 +29,7 @@ def try_claim(
     return {
         **told,
         "held": all(check.held for check in checks),
+        "seeds": seeds or claim.seeds,
         "checks": [asdict(c) for c in checks],
         "page": str(page),
     }
@@ -38,6 +39,8 @@ def print_claim(told: dict[str, Any], console: Console) -> None:
     state = ("held", "bold green") if told["held"] else ("did not hold", "bold red")
     console.print(Text.assemble("\n", (told["id"], "bold"), f": {told['says']}: ", state), soft_wrap=True)
     print_checks([Check(**check) for check in told["checks"]], console)
+    alone = ", so how much trainings differ is unknown" if told["seeds"] == 1 else ""
+    console.print(f"  seeds: {told['seeds']}{alone}", soft_wrap=True, markup=False)
     if told["planted"]:
         console.print(f"  planted: {told['planted']}", soft_wrap=True, markup=False)
     console.print(f"  page: {told['page']}", soft_wrap=True, markup=False)

@@ -124,10 +124,14 @@ def compare(
     machine: MachineFile = None,
     home: Home = HOME,
     store: StoreUrl = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what would be carried out, and about how many calls it would take."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry out recipes, or settings of one, as paired arms at equal budget, and say which is better and how surely."""
-    from flows.comparing import carry_out_arms, keep, print_comparison
+    from flows.comparing import carry_out_arms, foresee_arms, keep, print_comparison, print_foreseen
     from orchestrator.comparison import parse_arms, parse_budget
     from orchestrator.machine import load_machine
     from storage.store import open_store
@@ -135,6 +139,10 @@ def compare(
     parsed, cap, models = parse_arms(arms, edits or []), parse_budget(budget), load_machine(machine)
     console = err if as_json else out
     with open_store(store or home / "store.sqlite") as opened:
+        if dry_run:
+            foreseen = foresee_arms(parsed, seeds, cap, models, opened)
+            print(json.dumps(foreseen)) if as_json else print_foreseen(foreseen, out)
+            return
         comparison = carry_out_arms(parsed, seeds, cap, models, opened, home, console)
     page = keep(comparison, home)
     if as_json:
@@ -215,16 +223,20 @@ def parts(kind: Annotated[str | None, typer.Argument(help="e.g. critic")] = None
 @explained
 def show(name: RunName = None, home: Home = HOME, store: StoreUrl = None, as_json: AsJson = False) -> None:
     """Show what a run came to: accuracy by skill, yield by cause, and why each round was planned as it was."""
+    from flows.comparing import arm_of
     from flows.telling import print_summary
     from orchestrator.report.page import write_report
     from orchestrator.summary import summarise
 
     with opened_run(home, store, name) as (opened, found):
         report = write_report(opened, found, folder_of(home, found.key))
-        summary = summarise(opened, found)
+        summary, compared = summarise(opened, found), arm_of(home, found.key)
         if as_json:
-            print(json.dumps({**summary.as_json(), "report": str(report)}))
+            print(json.dumps({**summary.as_json(), "report": str(report), "compared": compared}))
         else:
+            if compared:
+                told = f"arm {compared['arm']} with seed {compared['seed']} of the comparison in {home}"
+                out.print(told, markup=False, soft_wrap=True)
             print_summary(summary, opened.yields(found.key), report, out)
 
 

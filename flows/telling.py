@@ -250,9 +250,15 @@ def _failed(one: RoundStory) -> list[str]:
 
 
 def _clusters(failed: Failed) -> str:
-    told = ", ".join(f"{c.name or c.label} {c.size}{_trend(c)}" for c in failed.clusters[:SHOWN])
+    told = ", ".join(f"{_kind(c)} {c.size}{_trend(c)}" for c in failed.clusters[:SHOWN])
     more = failed.more + max(0, len(failed.clusters) - SHOWN)
     return told + (f" and {more} smaller kind{'s' if more > 1 else ''}" if more else "")
+
+
+def _kind(cluster: ClusterStory) -> str:
+    """A label says skill and cause itself; a teacher's name says what it is about, but not what went wrong."""
+    cause = f" ({cluster.cause})" if cluster.cause else ""
+    return f"{cluster.name}{cause}" if cluster.name else cluster.label
 
 
 def _trend(cluster: ClusterStory) -> str:

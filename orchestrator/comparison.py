@@ -9,8 +9,9 @@ from typing import Any
 
 from orchestrator.clauses import Budget
 from orchestrator.examination.items import CANARY, exams_of, probed_sources
+from orchestrator.examination.replication import Paired, accuracy_interval
 from orchestrator.examination.scoring import by_item
-from orchestrator.examination.statistics import clustered_interval, holm, paired_interval, paired_p
+from orchestrator.examination.statistics import holm
 from orchestrator.planning import best_of
 from orchestrator.recipe import Recipe, load_recipe, validate_recipe
 from orchestrator.recipe_text import RecipeError
@@ -84,11 +85,13 @@ class Row:
     spent: float
     """Mean of the seeds."""
     accuracy: float
+    """Mean of the seeds; its interval, and that of the difference, is over trainings and questions, with one seed over
+    questions alone."""
     low: float
     high: float
     retention: float | None
     difference: float | None = None
-    """To the first arm, question by question; None for the first itself."""
+    """To the first arm, question by question, mean of the seeds; None for the first itself."""
     difference_low: float | None = None
     difference_high: float | None = None
     p: float | None = None
@@ -104,13 +107,23 @@ class Comparison:
     results: tuple[Result, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def over(self) -> str:
+        """What the intervals are over, in words."""
+        least = min(row.seeds for row in self.rows)
+        if least == 1:
+            return "over the questions of one training alone (how much trainings differ is unknown with one seed)"
+        return f"over trainings and questions ({least} seeds)"
+
     def as_json(self) -> dict[str, Any]:
-        return {"currency": self.currency, "cap": self.cap, "rows": [asdict(row) for row in self.rows]} | {
+        told = {"currency": self.currency, "cap": self.cap, "intervals": self.over}
+        return told | {
+            "rows": [asdict(row) for row in self.rows],
             "results": [
                 {"arm": r.arm, "seed": r.seed, "run": r.run, "spent": r.spent, "accuracy": r.accuracy, "macro": r.macro}
                 | {"retention": r.retention, "skills": r.by_skill(), "points": [asdict(point) for point in r.points]}
                 for r in self.results
-            ]
+            ],
         }
 
 
@@ -209,56 +222,51 @@ def compare(results: Sequence[Result], currency: str, cap: float | None) -> Comp
     """Rows in the order of the arms. Questions that an arm and the first were both asked, with the same seed, are paired."""
     arms = {arm: [r for r in results if r.arm == arm] for arm in dict.fromkeys(r.arm for r in results)}
     first, *others = arms.values()
-    pairs = [_paired(first, other) for other in others]
-    adjusted = holm([paired_p(*pair) for pair in pairs]) if pairs else []
+    pairs = [paired(other, first) for other in others]
+    adjusted = holm([pair.p() for pair in pairs]) if pairs else []
     rows = [_row(first)]
     for other, pair, p in zip(others, pairs, adjusted, strict=True):
-        new, old, clusters = pair
-        low, high = paired_interval(new, old, clusters)
-        difference = fmean(new) - fmean(old)
-        signs = [_gap(one, theirs) for one, theirs in _by_seed(first, other)]
-        agree = sum(gap * difference > 0 for gap in signs)
-        rows.append(_row(other, difference=difference, difference_low=low, difference_high=high, p=p, agree=agree))
+        low, high = pair.interval()
+        agree = sum(gap * pair.difference > 0 for gap in pair.gaps)
+        told = {"difference": pair.difference, "difference_low": low, "difference_high": high, "p": p, "agree": agree}
+        rows.append(_row(other, **told))
     return Comparison(currency, cap, tuple(results), tuple(rows))
 
 
+def paired(new: Sequence[Result], old: Sequence[Result], skills: Sequence[str] = ()) -> Paired:
+    """Seed by seed, the questions that both arms were asked; of these skills, or all. Raises RecipeError for a seed without."""
+    before = {result.seed: result for result in old}
+    pairs = [(result, before[result.seed]) for result in new if result.seed in before]
+    shared = [[q for q in ours.rights if q in theirs.rights and _of(ours, q, skills)] for ours, theirs in pairs]
+    if not pairs or not all(shared):
+        seeds = ", ".join(str(ours.seed) for (ours, _), both in zip(pairs, shared, strict=True) if not both)
+        of = f" of {' or '.join(skills)}" if skills else ""
+        raise RecipeError(
+            f"arms {old[0].arm!r} and {new[0].arm!r} share no test question{of}{f' with seed {seeds}' if seeds else ''}, so they "
+            "cannot be compared; give both the same sources and test exam"
+        )
+    together = list(zip(pairs, shared, strict=True))
+    return Paired(
+        new=[{q: ours.rights[q] for q in both} for (ours, _), both in together],
+        old=[{q: theirs.rights[q] for q in both} for (_, theirs), both in together],
+        clusters=[{q: theirs.clusters[q] for q in both} for (_, theirs), both in together],
+    )
+
+
+def _of(result: Result, question: str, skills: Sequence[str]) -> bool:
+    return not skills or result.skills[question] in skills
+
+
 def _row(results: Sequence[Result], **against_first: Any) -> Row:
-    values = [float(right) for r in results for right in r.rights.values()]
-    clusters = [key for r in results for key in r.clusters.values()]  # one item is one cluster, whoever was asked it
-    low, high = clustered_interval(values, clusters)
+    low, high = accuracy_interval([r.rights for r in results], [r.clusters for r in results])
     retained = [r.retention for r in results if r.retention is not None]
     return Row(
         arm=results[0].arm,
         seeds=len(results),
         spent=fmean(r.spent for r in results),
-        accuracy=fmean(values),
+        accuracy=fmean(r.accuracy for r in results),
         low=low,
         high=high,
         retention=fmean(retained) if retained else None,
         **against_first,
     )
-
-
-def _by_seed(first: Sequence[Result], other: Sequence[Result]) -> list[tuple[Result, Result]]:
-    theirs = {r.seed: r for r in other}
-    return [(one, theirs[one.seed]) for one in first if one.seed in theirs]
-
-
-def _gap(first: Result, other: Result) -> float:
-    both = [question for question in first.rights if question in other.rights]
-    return fmean(other.rights[question] - first.rights[question] for question in both)
-
-
-def _paired(first: Sequence[Result], other: Sequence[Result]) -> tuple[list[bool], list[bool], list[str]]:
-    new, old, clusters = list[bool](), list[bool](), list[str]()
-    for one, theirs in _by_seed(first, other):
-        for question in (q for q in one.rights if q in theirs.rights):
-            new.append(theirs.rights[question])
-            old.append(one.rights[question])
-            clusters.append(one.clusters[question])
-    if not new:
-        raise RecipeError(
-            f"arms {first[0].arm!r} and {other[0].arm!r} share no test question, so they cannot be compared; give both the "
-            "same sources and test exam"
-        )
-    return new, old, clusters

@@ -68,7 +68,7 @@ async def gather(work: Work, plan: Plan) -> None:
 async def produce(work: Work, plan: Plan, step: AnyStep, stage: Stage) -> None:
     """Carry out one step in batches, each committed whole; enough at a time that none waits for another's last reply."""
     waiting = [] if is_closed(work, plan, step) else production.batches(work, plan, step)
-    allot_step(work, plan, step, sum(map(len, waiting)))
+    allot_step(work, plan, step)
     numbered, done = iter(enumerate(waiting, 1)), 0
 
     async def carry_out() -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from agents.line import Line
 from agents.probing import probe
+from agents.sandbox import trouble
 from agents.troubles import TeacherUnavailable
 from orchestrator.machine import EMBEDDED, Machine, MachineError, lines_for, load_machine
 from storage.store import StoreError, open_store
@@ -34,6 +35,7 @@ def examine_machine(machine_file: Path | None, home: Path, store_url: str) -> li
         lambda: _disk(home),
         lambda: _store(store_url),
         _base,
+        _programs,
         lambda: _teachers(machine_file),
     ]
     return [finding for check in checks for finding in check()]
@@ -79,6 +81,13 @@ def _base() -> list[Finding]:
             Finding("embedded student", "ok", f"{sum(w.stat().st_size for w in weights) / 2**20:.1f} MiB at {EMBEDDED}")
         ]
     return [Finding("embedded student", "fail", f"no weights at {EMBEDDED}", "install the package anew")]
+
+
+def _programs() -> list[Finding]:
+    """A warning at most: only recipes that have programs carried out need it."""
+    if found := trouble():
+        return [Finding("programs", "warn", found, "only recipes with `program_value` need it")]
+    return [Finding("programs", "ok", "programs of models run in bubblewrap, isolated")]
 
 
 def _teachers(machine_file: Path | None) -> list[Finding]:

@@ -1,7 +1,7 @@
 """The kinds of component that shape lessons, train, examine and plan."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from agents.kinds import Critic, Fields, Part, Source
 from agents.registry import Component, as_list, part
 from orchestrator.examination.court import Bar
+from orchestrator.retrieval import Shelf
 from storage.accounts import Spending
 from storage.keyed import content_key
 from storage.records import Attempt, Cluster, Draft, Failure, Plan, Scorecard
@@ -211,23 +212,55 @@ class NextPlan:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """One thing to ask a student about an exam's question."""
+
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """Fields besides those of the question, as the format of the student's lessons reads them."""
+    job: str | None = None
+    """Whose student of the same round is asked, by the job that trains it; None: the one that is examined."""
+
+
+@dataclass(frozen=True)
 class Said:
-    """What a student replied to one question, and how sure it was."""
+    """What a student replied, and how sure it was."""
 
     reply: str
-    confidence: float | None
-    margin: float | None
+    confidence: float | None = None
+    """Geometric mean of the probabilities of its tokens."""
+    margin: float | None = None
+    """Mean gap between the two likeliest tokens, over the first sixteen."""
+    tokens: int = 0
+    finished: bool = True
+    """Whether it ended by itself, within the exam's limit."""
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """What counts as the student's reply, and what it had been shown when it said so."""
+
+    said: Said
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+
+Conversation = Generator[Sequence[Ask], Sequence[Said], Concluded]
+"""Asks, is sent what was said to each, asks again if it likes, and returns what counts. All conversations of an exam
+take their turns together, so that a turn costs one start of each student."""
 
 
 class Inference(Component):
-    """How a student is asked in exams: once, or once more with something shown besides the question."""
+    """How a student is asked in exams: once, once more with something shown besides, in parts, or together with others."""
 
     sources: Annotated[list[str], BeforeValidator(as_list)] = Field(default=[], alias="from")
     """Streams whose drafts are the shelf that it may show from: those of the student's round and of all before."""
 
     @abstractmethod
-    def show(self, item: ExamItem, said: Said, shelf: Sequence[Draft]) -> Mapping[str, Any]:
-        """The fields to show besides when the question is asked once more; none if the first reply stands."""
+    def converse(self, item: ExamItem, shelf: Shelf) -> Conversation:
+        """How one question is put. Nothing of it may depend on the gold answer."""
+
+    def jobs(self) -> list[str]:
+        """The jobs whose students it asks besides the one that is examined."""
+        return []
 
 
 class Feedback(Component):

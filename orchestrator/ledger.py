@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -13,6 +13,7 @@ from orchestrator.journal import Journal
 from storage.records import Call, CallOutcome, Entry
 from storage.store import Spending, Store
 
+NOTHING_KEPT: Mapping[str, float] = {}
 _where: ContextVar[tuple[int, str]] = ContextVar("spending_on", default=(0, ""))
 
 
@@ -32,8 +33,6 @@ class RunLedger:
         """Caps of the present round, and of stages, where the budget is shared out."""
         self._calls, self._usd = spent.calls, spent.usd or 0.0
         self._tokens = spent.prompt_tokens + spent.completion_tokens
-        self.refused = False
-        """Whether some call had no room."""
         self._promised: set[Reservation] = set()
         self._promised_usd, self._promised_tokens = 0.0, 0
         self._waiting: deque[tuple[Reservation, asyncio.Future[None]]] = deque()
@@ -48,18 +47,32 @@ class RunLedger:
         finally:
             _where.reset(token)
 
-    def open_round(self, share: float, before: Spending) -> None:
-        """Let a round spend at most this share of what the rounds before, which spent so much, have left."""
-        spent = _amounts(before)
-        caps = {what: cap for what in spent if (cap := getattr(self._budget, what)) is not None}
+    def open_round(self, share: float, before: Spending, kept: Mapping[str, float] = NOTHING_KEPT) -> None:
+        """Let a round spend at most this share of what the rounds before, which spent so much, have left.
+
+        What is `kept` for later, by the name of its cap, is no part of it.
+        """
+        spent = amounts(before)
+        caps = {what: cap - kept.get(what, 0.0) for what, cap in self._caps().items()}
         self._round = {what: spent[what] + share * max(0.0, cap - spent[what]) for what, cap in caps.items()}
 
-    def allot(self, round_number: int, stage: str, share: float) -> None:
-        """Let a stage spend at most this share of what is left of the round now."""
-        spent = self.spent
+    def allot(self, round_number: int, stage: str, share: float, before: Spending) -> None:
+        """Let a stage spend at most this share of what the stages before it, which spent so much, have left of the round.
+
+        What the stage itself has spent before it was interrupted is part of its share.
+        """
+        spent = amounts(before)
         self._parts[round_number, stage] = {
             what: spent[what] + share * max(0.0, cap - spent[what]) for what, cap in self._round.items()
         }
+
+    def hold_back(self, round_number: int, stage: str, kept: Mapping[str, float]) -> None:
+        """Let a stage spend what it will, but what is kept for others."""
+        self._parts[round_number, stage] = {what: cap - kept.get(what, 0.0) for what, cap in self._caps().items()}
+
+    def _caps(self) -> dict[str, float]:
+        caps = {what: getattr(self._budget, what) for what in self.spent}
+        return {what: cap for what, cap in caps.items() if cap is not None}
 
     async def find(self, key: str) -> Call | None:
         """The stored call. Another run's, if these count, waits for room as one to be bought would; raises BudgetSpent."""
@@ -166,7 +179,6 @@ class RunLedger:
         return cap if cap is None else self._parts.get(_where.get(), {}).get(what, cap)
 
     def _no_room(self, what: str, cap: float, spent: float, more: float) -> BudgetSpent:
-        self.refused = True
         return BudgetSpent(
             f"the budget of {cap:g} {what} has no room for the next call: {spent:g} are used, and it may take {more:g}; "
             f"{_HOW_ON.format(what)}"
@@ -215,7 +227,8 @@ class RunLedger:
         return True
 
 
-def _amounts(spent: Spending) -> dict[str, float]:
+def amounts(spent: Spending) -> dict[str, float]:
+    """What was spent of each cap, by its name."""
     return {"calls": spent.calls, "tokens": spent.prompt_tokens + spent.completion_tokens, "usd": spent.usd or 0.0}
 
 

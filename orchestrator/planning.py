@@ -1,13 +1,18 @@
 """What the next round will do, and why; or why the run stops."""
 
+from orchestrator.examination import decontamination
 from orchestrator.examination.items import CANARY, exams_of, probed_sources
 from orchestrator.kinds import NextPlan, Progress, Taught
+from orchestrator.production import SPLIT_GUARD
 from orchestrator.recipe import Recipe
 from orchestrator.stopping import reason_to_stop
 from orchestrator.work import Work
 from storage.accounts import Spending
 from storage.records import Attempt, Failure, Plan, Run, Scorecard, Student
 from storage.store import Store
+
+GUARDS = (decontamination.JUDGE, SPLIT_GUARD)
+"""Judges that withhold what an exam asks: what they reject says nothing of how well its teacher writes."""
 
 
 def current_plan(work: Work) -> Plan:
@@ -33,7 +38,7 @@ def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
 
 def end_after(work: Work, plan: Plan, why: str) -> Plan:
     """The plan that ends the run after this round, for this reason."""
-    short = "; the budget had no room for all that was to be written" if work.ledger.refused else ""
+    short = "; the budget had no room for all that was to be written" if work.store.ran_short(work.run.key) else ""
     following = _as_plan(work, plan, NextPlan(f"{why}{short}", stop=True))
     work.store.add(following)
     return following
@@ -53,7 +58,7 @@ def progress(work: Work, plan: Plan, student: Student) -> Progress:
         failures=_failures_of(store, run, plan, own),
         clusters=[c for c in store.clusters(run, plan.round) if c.student == student.key],
         earlier={n: [a for a in attempts if a.round == n] for n in range(plan.round)},
-        taught={place: Taught(*counts) for place, counts in store.taught(run).items()},
+        taught={place: Taught(*counts) for place, counts in store.taught(run, withheld_by=GUARDS).items()},
         spent=_by_round(work),
         levels={skill: source.level(skill) for source in probed for skill in source.skills()},
         seeds=sum(recipe.seeds_of(name) for name in probed_sources(recipe)),

@@ -28,12 +28,16 @@ from orchestrator.clauses import AnyStep, Generate, Judge, Select, component_of,
 from orchestrator.recipe import RecipeError
 from orchestrator.streams import Streams
 from orchestrator.work import Work
-from storage.records import Draft, Outcome, Plan, Seed, Verdict
+from storage.records import NO_ROOM, Draft, Entry, Outcome, Plan, Seed, Verdict
 
 T = TypeVar("T")
 BATCH = 256
 SPLIT_GUARD = "split_guard"
 """Judge that rejects a new item which belongs to an exam. It is always on; a recipe cannot remove it."""
+
+
+class Unpaid(Unanswered):
+    """A request that was not sent, for the budget had no room for it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) ->
             return await _generate(work, plan, step, materials)
         drafts = [m for m in materials if isinstance(m, Draft)]
         if isinstance(step, Judge):
-            return await _judge(work, step, drafts)
+            return await _judge(work, plan, step, drafts)
         return _select(work, plan, step, drafts)
 
 
@@ -99,7 +103,7 @@ async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[
     leaks = [
         _split_verdict(work, step, draft) for draft in drafts if step.generate.opens and draft.split_key in work.guarded
     ]
-    work.store.add(*drafts, *leaks)
+    work.store.add(*drafts, *leaks, *_shortage(work, plan, step, written))
     unread = sum(isinstance(writings, UnreadableReply) for writings in written)
     return Yield(written=len(drafts), rejected=len(leaks), unreadable=unread, unanswered=_causes(written))
 
@@ -183,18 +187,21 @@ def _split_verdict(work: Work, step: Generate, draft: Draft) -> Verdict:
     )
 
 
-async def _judge(work: Work, step: Judge, drafts: Sequence[Draft]) -> Yield:
-    judgements = await together(_judgement(work, step, draft) for draft in drafts)
+async def _judge(work: Work, plan: Plan, step: Judge, drafts: Sequence[Draft]) -> Yield:
+    judgements: Sequence[Judgement | Unanswered]
+    if isinstance(step.judge, Verifier):
+        with _explained(step, drafts[0] if drafts else None):
+            judgements = await step.judge.judge_all(drafts)
+    else:
+        judgements = await together(_judgement(work, step, draft) for draft in drafts)
     await work.ledger.flush()
-    return _commit(work, step, drafts, judgements)
+    return _commit(work, plan, step, drafts, judgements)
 
 
 async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | Unanswered:
     """If no answer came, the draft stays unjudged; the step, carried out again, asks again."""
-    judge: Critic | Verifier = step.judge
+    judge: Critic = step.judge
     with _explained(step, draft):
-        if isinstance(judge, Verifier):
-            return judge.judge(draft)
         author = draft.producer.partition(" ")[2]
         roles = [role for role in step.role if not (step.but_author and work.teachers[role].model == author)]
         if not roles:
@@ -221,11 +228,18 @@ async def _said(work: Work, judge: Critic, draft: Draft, teacher: Teacher) -> Ju
         return unpaid(work, error)
 
 
-def unpaid(work: Work, error: BudgetSpent) -> Unanswered:
+def unpaid(work: Work, error: BudgetSpent) -> Unpaid:
     """A run that trains on what it bought goes on without the answer; any other ends here. Raises the error."""
     if work.recipe.budget.then != "train" or isinstance(error, PriceUnknown):
         raise error
-    return Unanswered("the budget has no room for it")
+    return Unpaid("the budget has no room for it")
+
+
+def _shortage(work: Work, plan: Plan, step: AnyStep, results: Sequence[Any]) -> list[Entry]:
+    """A line in the ledger if the budget had no room: a run that goes on after a crash says so as one that never died."""
+    if not any(isinstance(result, Unpaid) for result in results):
+        return []
+    return [Entry.new(run=work.run.key, round=plan.round, stage=step.step, subject=f"{NO_ROOM} {plan.round}")]
 
 
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
@@ -233,11 +247,11 @@ def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yi
     earlier = [draft for draft in _of_keys(work, keys) if isinstance(draft, Draft)]
     with _explained(step, drafts[0] if drafts else None):
         judgements = step.select.choose(drafts, earlier)
-    return _commit(work, step, drafts, judgements)
+    return _commit(work, plan, step, drafts, judgements)
 
 
 def _commit(
-    work: Work, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement | Unanswered]
+    work: Work, plan: Plan, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement | Unanswered]
 ) -> Yield:
     judge = component_of(step).signature
     pairs = zip(drafts, judgements, strict=True)
@@ -246,7 +260,8 @@ def _commit(
         *(
             Verdict.new(run=work.run.key, draft=draft.key, step=step.step, judge=judge, **_as_fields(judgement))
             for draft, judgement in judged
-        )
+        ),
+        *_shortage(work, plan, step, judgements),
     )
     count = Counter(judgement.outcome for _, judgement in judged)
     outcomes = count[Outcome.ACCEPTED], count[Outcome.REJECTED], count[Outcome.UNREADABLE]

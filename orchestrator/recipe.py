@@ -30,7 +30,7 @@ from orchestrator.clauses import (
 )
 from orchestrator.examination.gate import Gate
 from orchestrator.kinds import Exam, Feedback, Inference, JudgedExam
-from orchestrator.recipe_text import RecipeError, apply_edit, read_yaml
+from orchestrator.recipe_text import RecipeError, apply_edit, faults, read_yaml
 from orchestrator.retention import with_retention
 from orchestrator.rules import check
 from storage.keyed import content_key
@@ -129,16 +129,44 @@ def load_recipe(place: str | Path, edits: list[str] | None = None) -> Recipe:
     import_components(*COMPONENT_PACKAGES)
     path = _find(place)
     data = read_yaml(path)
-    for edit in edits or []:
-        apply_edit(data, edit)
-    return validate_recipe(data, str(path))
+    made = [apply_edit(data, edit) for edit in edits or []]
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        guilty = faults(made, [_way(problem) for problem in error.errors()]) or _breaking(path, edits or [])
+        if not guilty:
+            raise _refused(error, str(path)) from error
+        named = f"the edit{'s'[: len(guilty) - 1]} {', '.join(map(repr, guilty))} of {place}"
+        raise RecipeError(f"{named} cannot be carried out:\n" + "\n".join(_lines(error))) from error
 
 
 def validate_recipe(data: Any, origin: str) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        raise RecipeError(f"{origin} is not a recipe that can be carried out:\n" + "\n".join(_lines(error))) from error
+        raise _refused(error, origin) from error
+
+
+def _refused(error: ValidationError, origin: str) -> RecipeError:
+    return RecipeError(f"{origin} is not a recipe that can be carried out:\n" + "\n".join(_lines(error)))
+
+
+def _breaking(path: Path, edits: list[str]) -> list[str]:
+    """The edits that make the recipe impossible each by itself, or all if only several do; none if it was so before."""
+    if not edits or not _is_sound(path, []):
+        return []
+    return [edit for edit in edits if not _is_sound(path, [edit])] or edits
+
+
+def _is_sound(path: Path, edits: list[str]) -> bool:
+    data = read_yaml(path)
+    try:
+        for edit in edits:
+            apply_edit(data, edit)
+        Recipe.model_validate(data)
+    except (RecipeError, ValidationError):
+        return False
+    return True
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -160,8 +188,7 @@ def _find(place: str | Path) -> Path:
 
 def _lines(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
-        loc = problem["loc"]
-        way = [*loc[:2], *loc[3:]] if loc[:1] == ("lessons",) else [*loc]  # without the tag that tells steps apart
+        way = _way(problem)
         place = ".".join(map(str, way)) or "recipe"
         message = problem["msg"].removeprefix("Value error, ")
         if way[-2:] in (["feedback", "rounds"], ["feedback", "plateau"]):
@@ -171,6 +198,11 @@ def _lines(error: ValidationError) -> Iterator[str]:
         elif problem["type"] == "missing":
             message = "is missing"
         yield f"  {place}: {message}"
+
+
+def _way(problem: Any) -> list[str | int]:
+    loc = problem["loc"]
+    return [*loc[:2], *loc[3:]] if loc[:1] == ("lessons",) else [*loc]  # without the tag that tells steps apart
 
 
 def _nearest_option(problem: Any) -> str:

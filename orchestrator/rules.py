@@ -107,6 +107,8 @@ def _check_training(recipe: "Recipe") -> None:
     for job in recipe.training:
         _known(job.dataset, recipe.datasets, f"job {job.job!r} trains on", "a dataset of `datasets:`")
         _known(job.student, recipe.students, f"job {job.job!r} trains", "a student of `students:`")
+    for name in recipe.inference.jobs():
+        _known(name, jobs, f"inference {recipe.inference.use!r} asks", "a job of `training:`")
 
 
 def _check_seeds(recipe: "Recipe") -> None:

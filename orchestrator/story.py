@@ -27,6 +27,7 @@ class ClusterStory:
     name: str
     """In words, by a teacher; empty if none was asked."""
     skill: str
+    cause: str
     size: int
     before: int | None
     """Its size in the round before; None in the first."""
@@ -185,5 +186,5 @@ def _failed(store: Store, clusters: Sequence[Cluster]) -> Failed:
 
 def _cluster(cluster: Cluster, example: Attempt | None) -> ClusterStory:
     shown = {"question": example.question, "gold": example.gold, "said": example.reply} if example else {}
-    facts = {"label": cluster.label, "name": cluster.name, "skill": cluster.skill}
+    facts = {"label": cluster.label, "name": cluster.name, "skill": cluster.skill, "cause": cluster.cause}
     return ClusterStory(**facts, size=cluster.size, before=cluster.before, **shown)

@@ -22,6 +22,16 @@ def base_student(work: Work, job: Job) -> Student:
     return student
 
 
+def student_of(work: Work, job: Job, round_number: int) -> Student:
+    """The student of a job and round, the base being that of round 0."""
+    if round_number == BASE_ROUND:
+        return base_student(work, job)
+    found = _student_of_round(work, job, round_number)
+    if found is None:
+        raise LookupError(f"job {job.job!r} has no student of round {round_number}")
+    return found
+
+
 async def train(work: Work, plan: Plan, datasets: dict[str, str]) -> list[Student]:
     """One student for each job of the recipe; a job that is done already is not done again."""
     return [await _train(work, plan, job, datasets[job.dataset]) for job in work.recipe.training]

@@ -1,6 +1,6 @@
 """What a store can be asked about a run as a whole: its cost, its yields, its fingerprint, and whether it is intact."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +11,7 @@ from sqlmodel import SQLModel, col, select
 from storage.keyed import Keyed, canonical_json
 from storage.lineage import PAGE, Lineage, rows_digest
 from storage.records import (
+    NO_ROOM,
     Attempt,
     Batch,
     Call,
@@ -122,6 +123,12 @@ class Accounts(Lineage):
             found = {(row[0], row[1]): _spending(row[2:]) for row in session.execute(statement)}
         return dict(sorted(found.items()))
 
+    def ran_short(self, run: str) -> bool:
+        """Had this run no room for some call of its lessons?"""
+        said = select(Entry.key).where(Entry.run == run, col(Entry.subject).startswith(f"{NO_ROOM} ")).limit(1)
+        with self.reading() as session:
+            return session.exec(said).first() is not None
+
     def seed_count(self, run: str) -> int:
         """How many seeds has this run gathered?"""
         with self.reading() as session:
@@ -188,15 +195,20 @@ class Accounts(Lineage):
             found = [StepYield(*row) for row in session.execute(statement.group_by(*kinds, "cause"))]
         return sorted(found, key=lambda y: (-y.count, y.step, y.judge, y.outcome, y.reason))
 
-    def taught(self, run: str) -> dict[tuple[int, str], tuple[int, int, int]]:
-        """How many seeds, drafts and lessons has each skill had in each round? By round and skill."""
+    def taught(self, run: str, *, withheld_by: Collection[str] = ()) -> dict[tuple[int, str], tuple[int, int, int]]:
+        """How many seeds, drafts and lessons has each skill had in each round? By round and skill.
+
+        Drafts that a judge of these names rejected are not counted.
+        """
+        rejected = (Verdict.run == run, col(Verdict.judge).in_(withheld_by), Verdict.outcome == Outcome.REJECTED)
+        withheld = col(Draft.key).in_(select(Verdict.draft).where(*rejected))
         lessons = select(Draft.key).join(DatasetRow, col(DatasetRow.draft) == Draft.key)
         lessons = lessons.join(Dataset, col(Dataset.key) == DatasetRow.dataset).where(Dataset.run == run)
         found: dict[tuple[int, str], list[int]] = {}
         with self.reading() as session:
             for place, model, *conditions in (
                 (0, Seed),
-                (1, Draft),
+                (1, Draft, *([~withheld] if withheld_by else [])),
                 (2, Draft, col(Draft.key).in_(lessons)),
             ):
                 kinds: Any = (model.round, model.skill)

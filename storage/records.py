@@ -258,8 +258,12 @@ class Plan(Keyed, table=True):
     created_at: datetime = when_column()
 
 
+NO_ROOM = "no room"
+"""How the subject of an entry begins that says that a stage had no room for a call; the round follows. It costs nothing."""
+
+
 class Entry(Keyed, table=True):
-    """One line of the ledger: what a run spent on a call, a training or an exam."""
+    """One line of the ledger: what a run spent on a call, a training or an exam, or that it had no room for a call."""
 
     identity = ("run", "stage", "subject")
 

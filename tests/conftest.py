@@ -60,8 +60,8 @@ TRAIN_JOB = {
     "seed",
     "settings",
 }
-ANSWER_JOB = {"kind", "folder", "base", "adapter", "asked", "questions", "max_tokens", "student"}
-SAMPLING = {"samples", "temperature", "top_p", "seed"}
+ANSWER_JOB = {"kind", "folder", "base", "adapter", "asked", "questions", "student"}
+SAMPLING = {"temperature", "top_p", "seed"}
 """What an answering job may say besides."""
 
 
@@ -188,11 +188,7 @@ class StandInWorker:
     def _answer(self, job: dict[str, Any], folder: Path) -> dict[str, Any]:
         memory = json.loads((Path(job["adapter"]) / "memory.json").read_text()) if job["adapter"] else {}
         questions = _jsonl(Path(job["questions"]))
-        replies = [
-            {"key": q["key"], "sample": sample, **self._reply(q["prompt"][-1]["content"], memory)}
-            for q in questions
-            for sample in range(job.get("samples", 1))
-        ]
+        replies = [{"key": q["key"], **self._reply(q["prompt"][-1]["content"], memory)} for q in questions]
         (folder / "replies.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in replies))
         return {"replies": len(replies), "tokens": 7 * len(replies)}
 

@@ -55,5 +55,4 @@ CLAIM = Claim(
         "noisy-teacher+training.student.objective.epochs=1+seeds.tasks=3840",
     ),
     check=check,
-    seeds=2,
 )

@@ -60,5 +60,4 @@ CLAIM = Claim(
         f"nesycd+{ENOUGH}+inference.gate=1",
     ),
     check=check,
-    seeds=2,
 )

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from orchestrator.claims.claim import Check, Claim, better, of_arm
+from orchestrator.claims.claim import Check, Claim, better, gained, of_arm
 from orchestrator.comparison import Comparison, Result
-from orchestrator.examination.statistics import paired_interval
+from orchestrator.examination.replication import Paired
 from storage.records import Plan
 from storage.store import Store
 
@@ -23,20 +23,20 @@ def check(comparison: Comparison, store: Store) -> list[Check]:
 
 
 def _of_more_use(store: Store, new: Sequence[Result], old: Sequence[Result]) -> Check:
-    """Of the questions that the last round taught in both arms, pair by pair."""
+    """Of the questions that the last round taught in both arms, seed by seed and pair by pair."""
+    says = "its lessons are of more use: the questions they teach are then answered right more often"
     before = {result.seed: _outcomes(store, result.run) for result in old}
-    ours, theirs = list[float](), list[float]()
+    ours, theirs = list[Mapping[str, float]](), list[Mapping[str, float]]()
     for result in new:
         mine, control = _outcomes(store, result.run), before.get(result.seed, {})
         both = [question for question in mine if question in control]
-        ours += [mine[question] for question in both]
-        theirs += [control[question] for question in both]
-    low, high = paired_interval(ours, theirs)
-    gap = 100 * (fmean(ours) - fmean(theirs))
-    told = f"{fmean(theirs):.1%} → {fmean(ours):.1%} of {len(ours)}, {gap:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
-    return Check(
-        "its lessons are of more use: the questions they teach are then answered right more often", low > 0, told
-    )
+        if both:
+            ours.append({question: mine[question] for question in both})
+            theirs.append({question: control[question] for question in both})
+    questions = [{question: question for question in answers} for answers in ours]
+    if len({question for asked in questions for question in asked}) < 2:
+        return Check(says, held=False, figures="the last rounds of both arms taught fewer than two questions in common")
+    return gained(Paired(ours, theirs, questions), says)
 
 
 def _is_the_one_liked(store: Store, results: Sequence[Result]) -> Check:
@@ -95,5 +95,4 @@ CLAIM = Claim(
     "student needs them is not planted",
     arms=("preferred-style+feedback.explore=.5", "preferred-style"),
     check=check,
-    seeds=2,
 )

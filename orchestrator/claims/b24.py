@@ -139,5 +139,4 @@ CLAIM = Claim(
     planted="the canaries, and the leak: lessons are made from canaries by hand, and the student that knows them is simulated",
     arms=("canaries+exams.test.canaries=0", "canaries"),
     check=check,
-    seeds=2,
 )

@@ -71,5 +71,4 @@ CLAIM = Claim(
         "shown-mistakes",
     ),
     check=check,
-    seeds=2,
 )

@@ -4,10 +4,9 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from orchestrator.comparison import Comparison, Result
-from orchestrator.examination.statistics import noninferior_bound, paired_interval
+from orchestrator.comparison import Comparison, Result, paired
+from orchestrator.examination.replication import Paired
 from orchestrator.recipe_text import RecipeError
 from storage.store import Store
 
@@ -63,33 +62,26 @@ def of_arm(comparison: Comparison, place: int) -> list[Result]:
 
 
 def better(new: Sequence[Result], old: Sequence[Result], says: str, skills: Sequence[str] = ()) -> Check:
-    """The difference's 95 % interval over questions, paired by seed, leaves zero out upwards. Of these skills, or all."""
-    rights, before, clusters = _paired(new, old, skills)
-    low, high = paired_interval(rights, before, clusters)
-    gap = fmean(rights) - fmean(before)
-    told = f"{fmean(before):.1%} → {fmean(rights):.1%}, {100 * gap:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
-    return Check(says, low > 0, told)
+    """The difference's 95 % interval, over trainings and questions, leaves zero out upwards. Of these skills, or all."""
+    return gained(paired(new, old, skills), says)
+
+
+def gained(pair: Paired, says: str) -> Check:
+    low, high = pair.interval()
+    told = f"{100 * pair.difference:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}] {pair.over}"
+    return Check(says, low > 0, f"{_change(pair)}, {told}")
 
 
 def not_worse(
     new: Sequence[Result], old: Sequence[Result], says: str, margin: float, skills: Sequence[str] = ()
 ) -> Check:
-    """The difference is above minus the margin with 95 % confidence (non-inferiority, Tango 1998)."""
-    rights, before, clusters = _paired(new, old, skills)
-    bound = noninferior_bound(rights, before, 0.05, clusters)
-    told = f"{fmean(before):.1%} → {fmean(rights):.1%}, at worst {100 * bound:+.1f} points of the {-100 * margin:g} allowed"
-    return Check(says, bound > -margin, told)
+    """The difference is above minus the margin with 95 % confidence, over trainings and questions (non-inferiority)."""
+    pair = paired(new, old, skills)
+    bound = pair.bound(0.05)
+    told = f"at worst {100 * bound:+.1f} points of the {-100 * margin:g} allowed, {pair.over}"
+    return Check(says, bound > -margin, f"{_change(pair)}, {told}")
 
 
-def _paired(
-    new: Sequence[Result], old: Sequence[Result], skills: Sequence[str]
-) -> tuple[list[bool], list[bool], list[str]]:
-    before = {result.seed: result for result in old}
-    pairs = [
-        (result.rights[q], before[result.seed].rights[q], f"{result.seed} {result.clusters[q]}")
-        for result in new
-        if result.seed in before
-        for q in result.rights
-        if q in before[result.seed].rights and (not skills or result.skills[q] in skills)
-    ]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs], [pair[2] for pair in pairs]
+def _change(pair: Paired) -> str:
+    after, before = pair.means
+    return f"{before:.1%} → {after:.1%}"

@@ -61,11 +61,16 @@ def cluster(
     groups = [
         group
         for (skill, cause), members in cells.items()
-        for group in _Cell(f"{skill or NO_SKILL}: {cause}", members, words, len(ordered)).groups(
+        for group in _Cell(f"{_named(skill)}: {cause}", members, words, len(ordered)).groups(
             previous, split_above, at_least
         )
     ]
     return sorted(groups, key=lambda group: (-group.size, group.label))
+
+
+def _named(skill: str) -> str:
+    """No skill is called `all`; a skill of that name goes in quotation marks, or their failures would be one cell's."""
+    return f"'{skill}'" if skill.strip("'") == NO_SKILL else skill or NO_SKILL
 
 
 class _Cell:

@@ -22,8 +22,13 @@ class JudgeRefused(Exception):
 
 
 async def admit(work: Work, name: str, student: Student) -> Hearing:
-    """The hearing of an exam's judge, held once a run. Raises JudgeRefused."""
+    """The hearing of an exam's judge, held once a run. Raises JudgeRefused.
+
+    Kinship is looked at each time, for the hearing of a judge says nothing of who writes lessons or is examined now.
+    """
     exam: JudgedExam = work.recipe.exams[name]
+    if not exam.forced and (kin := _kinship(work, exam, student)):
+        raise JudgeRefused(f"exam {name!r}: {'; '.join(kin)}")
     hearing = _known(work, exam) or await _hold(work, name, exam, student)
     if not hearing.admitted:
         raise JudgeRefused(f"exam {name!r}: {hearing.why}")
@@ -76,7 +81,7 @@ async def _hold(work: Work, name: str, exam: JudgedExam, student: Student) -> He
             ) from error
     await work.ledger.flush()
     calibration = calibrate(heard, family(teacher.model))
-    reasons = [*([] if exam.forced else _kinship(work, exam, student)), *refusals(calibration, exam.bar)]
+    reasons = refusals(calibration, exam.bar)
     admitted = "the judge is right often enough, and nothing sways it more than allowed"
     hearing = Hearing.new(
         run=work.run.key,

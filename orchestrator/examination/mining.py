@@ -9,6 +9,7 @@ from agents.prompts import tagged
 from agents.teacher import BudgetSpent
 from orchestrator.examination.clustering import Failed, Group, cluster
 from orchestrator.examination.diagnosis import diagnose
+from orchestrator.examination.items import exam_items
 from orchestrator.production import together, unpaid
 from orchestrator.work import Work
 from storage.records import Attempt, Cluster, Failure, Student
@@ -27,13 +28,18 @@ class ClusterName(BaseModel):
 
 
 async def mine(work: Work, student: Student, exam: str, wrong: Sequence[Attempt]) -> list[Failure | Cluster]:
-    """A failure for each wrong attempt, and the clusters they fall into, named by the role that the recipe says."""
-    failures = {attempt.key: _failure(attempt) for attempt in wrong}
+    """A failure for each wrong attempt, and the clusters they fall into, named by the role that the recipe says.
+
+    Where the source knows a right `solution`, a reply that stops short of it is told apart.
+    """
+    solutions = {item.question: str(item.fields.get("solution", "")) for item in exam_items(work.recipe, exam)}
+    failures = {attempt.key: _failure(attempt, solutions.get(attempt.question, "")) for attempt in wrong}
     failed = [
         Failed(a.key, a.skill, failures[a.key].cause, question=a.question, reply=a.reply, gold=a.gold) for a in wrong
     ]
-    earlier = [c for c in work.store.clusters(work.run.key) if c.exam == exam and c.round == student.round - 1]
-    before = {found.label: found.size for found in earlier}
+    previous = student.round - 1
+    examined = any(card.exam == exam and card.round == previous for card in work.store.scorecards(work.run.key))
+    before = {c.label: c.size for c in work.store.clusters(work.run.key) if c.exam == exam and c.round == previous}
     groups = cluster(failed, before, split_above=work.recipe.mining.split_above)
     for group in groups:
         for key in group.keys:
@@ -46,7 +52,7 @@ async def mine(work: Work, student: Student, exam: str, wrong: Sequence[Attempt]
             round=student.round,
             student=student.key,
             exam=exam,
-            before=before.get(group.label, 0) if earlier else None,
+            before=before.get(group.label, 0) if examined else None,
             failures=[failures[key].key for key in group.keys],
             **_facts(group),
             **name,
@@ -56,8 +62,8 @@ async def mine(work: Work, student: Student, exam: str, wrong: Sequence[Attempt]
     return [*failures.values(), *clusters]
 
 
-def _failure(attempt: Attempt) -> Failure:
-    cause = diagnose(attempt.question, attempt.gold, attempt.reply, attempt.answer, attempt.finished)
+def _failure(attempt: Attempt, solution: str) -> Failure:
+    cause = diagnose(attempt.question, attempt.gold, attempt.reply, attempt.answer, attempt.finished, solution)
     return Failure.new(
         run=attempt.run,
         round=attempt.round,

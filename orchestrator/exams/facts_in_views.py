@@ -21,7 +21,7 @@ class FactsInViews(Exam):
     The views: memorised, as it was taught; rephrased, in other words; derived, which takes a step besides; updated,
     where the fact has changed. A parrot is right in the first alone. The views are the skills of the source, so that
     the scorecard has a score for each, and all views of a fact have one split key: they are one cluster of its
-    intervals. With `jsonl_questions`: `skill: view`, `split_by: fact`. The same facts are asked in every view that they
+    intervals. With `questions`: `skill: view`, `split_by: fact`. The same facts are asked in every view that they
     have. Lessons come from another source, such as documents that state the facts: what this one asks is no lesson's.
     """
 

@@ -15,7 +15,7 @@ ROLES = ("user", "assistant")
 class JudgedReply(JudgedExam):
     """Asks open questions or dialogue turns and lets a critic judge each reply: right is what the critic accepts.
 
-    Turns before the question are the item's field `context` (`jsonl_questions` with `keep: [context]`): a list of
+    Turns before the question are the item's field `context` (`questions` with `keep: [context]`): a list of
     texts, the user's and the student's by turns, or of messages with `role` and `content`. The student is shown them as
     turns of its own dialogue; the judge reads them with the question, so that any critic can judge a dialogue. The
     judge never sees the gold answer unless `shows_gold` says so.

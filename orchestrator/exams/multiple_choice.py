@@ -17,7 +17,7 @@ from orchestrator.kinds import Exam, ExamItem, Format, Grade
 class MultipleChoice(Exam):
     """Asks which of several choices is right, and reads which one the reply commits to.
 
-    Choices are the item's field `choices` (of a `jsonl_questions` source with `keep: [choices]`): a list of texts, a
+    Choices are the item's field `choices` (of a `questions` source with `keep: [choices]`): a list of texts, a
     mapping of labels to texts, or the two lists `label` and `text` of ARC and CommonsenseQA; gold is a text or a label.
     They are lettered anew in an order that the seed draws for each item, since a model favours some places (Zheng et
     al. 2024, ICLR). Attempts hold the text of what was chosen, never its letter, so that answers to any order compare.

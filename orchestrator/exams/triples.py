@@ -15,7 +15,7 @@ class Triples(Exam):
     (COMET, Bosselut et al. 2019).
 
     A tail is right if it is one of the item's: its gold answer, or one of its field `tails`, a list. With
-    `jsonl_questions`: `skill: relation`, `split_by: head`, `keep: [tails]`; the head is then no lesson's, so every
+    `questions`: `skill: relation`, `split_by: head`, `keep: [tails]`; the head is then no lesson's, so every
     triple that is right is new; which share of the right tails is, the scorecard says as `novelty`. `samples` gives several
     tails of one item.
     Departs from the paper, where people judge tails that no list has: here such a tail is wrong; for open ones, let a

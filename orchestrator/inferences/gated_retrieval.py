@@ -1,13 +1,8 @@
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
-
 from pydantic import Field
 
 from agents.registry import register
-from orchestrator.kinds import ExamItem, Inference, Said
-from orchestrator.retrieval import BM25
-from storage.records import Draft
+from orchestrator.kinds import Ask, Concluded, Conversation, ExamItem, Inference
+from orchestrator.retrieval import Shelf
 
 
 @register("gated_retrieval")
@@ -28,18 +23,18 @@ class GatedRetrieval(Inference):
     by: list[str] = Field(default=["question", "knowledge"], min_length=1)
     """Fields of a draft whose words it is found by; one that it lacks has none."""
 
-    def show(self, item: ExamItem, said: Said, shelf: Sequence[Draft]) -> Mapping[str, Any]:
+    def converse(self, item: ExamItem, shelf: Shelf) -> Conversation:
         """A reply without a margin says nothing of how sure it was, and counts as not sure."""
+        [said] = yield [Ask()]
         if said.margin is not None and said.margin > self.gate:
-            return {}
-        index = _index(tuple("\n".join(str(draft.fields.get(name, "")) for name in self.by) for draft in shelf))
-        ranked = (shelf[place] for place in index.ranked(item.question))
+            return Concluded(said)
+        if not (shown := self._found(item, shelf)):
+            return Concluded(said)
+        [again] = yield [Ask(shown)]
+        return Concluded(again, shown)
+
+    def _found(self, item: ExamItem, shelf: Shelf) -> dict[str, str]:
+        ranked = shelf.ranked(item.question, self.by)
         texts = dict.fromkeys(str(draft.fields["knowledge"]) for draft in ranked if draft.split_key != item.split_key)
         best = list(texts)[: self.entries]
         return {"knowledge": "\n\n".join(reversed(best))} if best else {}
-
-
-@lru_cache(maxsize=2)
-def _index(texts: tuple[str, ...]) -> BM25:
-    """One for all questions of an exam: to count the words of a shelf takes longer than to look one question up."""
-    return BM25(texts)

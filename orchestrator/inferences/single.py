@@ -1,14 +1,12 @@
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from agents.registry import register
-from orchestrator.kinds import ExamItem, Inference, Said
-from storage.records import Draft
+from orchestrator.kinds import Ask, Concluded, Conversation, ExamItem, Inference
+from orchestrator.retrieval import Shelf
 
 
 @register("single")
 class Single(Inference):
     """Every question is asked once and shown alone."""
 
-    def show(self, item: ExamItem, said: Said, shelf: Sequence[Draft]) -> Mapping[str, Any]:
-        return {}
+    def converse(self, item: ExamItem, shelf: Shelf) -> Conversation:
+        [said] = yield [Ask()]
+        return Concluded(said)

@@ -22,10 +22,10 @@ GATE = 16
 def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
     """Writes `replies.jsonl` beside the job; facts of the result: replies, and tokens of all of them.
 
-    A job may say `samples` of each question (1), `temperature` (0: greedy), `top_p` (1) and `seed` (0); a question may
-    say `max_tokens` of its own, and its replies are cut there. A line holds
+    A job may say `temperature` (0: greedy), `top_p` (1) and `seed` (0); a question says `max_tokens`, and its reply is
+    cut there. A line holds
 
-    - `key` of the question, and `sample`, counted from 0;
+    - `key` of the question;
     - `reply`, without special tokens, and `tokens`, how many were generated, the end token counted;
     - `finished`: the end token came within the limit;
     - `confidence`: geometric mean of the probabilities of these tokens, 0 to 1;
@@ -33,40 +33,36 @@ def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
       decides in NesyCD (Liao et al. 2024) whether a small model is helped.
 
     Both are of the model itself, at temperature 1 and over the whole vocabulary, however the reply was drawn. The same
-    job on the same machine gives the same samples. A batch shares one stream of random numbers, so another set of
-    questions, another limit or another number of samples may give a question other samples; greedy replies do not
-    depend on them, but for ties within rounding. Raises ValueError for several samples of a greedy student.
+    job on the same machine gives the same replies. A batch shares one stream of random numbers, so another set of
+    questions or another limit may give a question another sample; greedy replies do not depend on them, but for ties
+    within rounding.
     """
-    samples = job.get("samples", 1)
-    sampling = _sampling(job.get("temperature", 0.0), job.get("top_p", 1.0), samples)
+    sampling = _sampling(job.get("temperature", 0.0), job.get("top_p", 1.0))
     tokenizer, model = _student(job["base"], job["adapter"])
     asked = [json.loads(line) for line in Path(job["questions"]).read_text(encoding="utf-8").splitlines()]
     texts = [tokenizer.apply_chat_template(q["prompt"], tokenize=False, add_generation_prompt=True) for q in asked]
-    limits = [q.get("max_tokens", job["max_tokens"]) for q in asked]
+    limits = [q["max_tokens"] for q in asked]
     # by limit first: few batches hold questions that wait for another's longer limit
     order = sorted(range(len(asked)), key=lambda i: (limits[i], len(texts[i])))
-    wanted = [(i, sample) for i in order for sample in range(samples)]
     partial = Path(job["folder"]) / "replies.jsonl.partial"
     total = 0
     with partial.open("w", encoding="utf-8") as out:
-        for start in range(0, len(wanted), BATCH):
-            chosen = wanted[start : start + BATCH]
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
             torch.manual_seed(_batch_seed(job.get("seed", 0), start))
-            batch = [(texts[i], limits[i]) for i, _ in chosen]
-            for (i, sample), reply in zip(chosen, _generate(model, tokenizer, batch, sampling), strict=True):
-                out.write(json.dumps({"key": asked[i]["key"], "sample": sample, **reply}) + "\n")
+            batch = [(texts[i], limits[i]) for i in chosen]
+            for i, reply in zip(chosen, _generate(model, tokenizer, batch, sampling), strict=True):
+                out.write(json.dumps({"key": asked[i]["key"], **reply}) + "\n")
                 total += reply["tokens"]
-            events.say("answered", done=start + len(chosen), of=len(wanted))
+            events.say("answered", done=start + len(chosen), of=len(order))
     os.replace(partial, Path(job["folder"]) / "replies.jsonl")
-    return {"replies": len(wanted), "tokens": total}
+    return {"replies": len(order), "tokens": total}
 
 
-def _sampling(temperature: float, top_p: float, samples: int) -> dict[str, Any]:
+def _sampling(temperature: float, top_p: float) -> dict[str, Any]:
     if temperature:
         # top_k: a base's own default would cut the distribution without a word
         return {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
-    if samples > 1:
-        raise ValueError(f"{samples} samples of a greedy student are one sample; set a temperature")
     return {"do_sample": False}
 
 

@@ -13,6 +13,7 @@ from agents.prompts import read_tagged
 from agents.rehearsal import world
 from storage.records import Draft, Outcome
 from tests.conftest import ScriptedTeacher
+from tests.contracts.isolated import needs_isolation
 from tests.contracts.whole import DATA, HOSTILE, SECRET, a_draft, filled, named, of_kind
 
 DRAFTS = (
@@ -25,7 +26,12 @@ DRAFTS = (
     a_draft(6, question="Other?", answer="∞" * 5000, gold="9" * 400),
     a_draft(7, rationale="Let us see, 3+4=8, so it is. " * 100, answer="8"),
 )
-verifiers = pytest.mark.parametrize("judge", of_kind(Verifier), ids=named)
+RUNNING = (pytest.mark.slow, needs_isolation)
+verifiers = pytest.mark.parametrize(
+    "judge",
+    [pytest.param(judge, marks=RUNNING if judge.use == "program_value" else ()) for judge in of_kind(Verifier)],
+    ids=named,
+)
 critics = pytest.mark.parametrize("judge", of_kind(Critic), ids=named)
 selections = pytest.mark.parametrize("judge", of_kind(Selection), ids=named)
 
@@ -59,7 +65,14 @@ def test_a_verifier_says_the_same_of_the_same_draft(judge: Any) -> None:
 def gold_drafts() -> list[Draft]:
     items = [item for skill in world.SKILLS for item in islice(world.items(skill, 3), 25)]
     found = [
-        a_draft(i, question=item.question, rationale=item.rationale, answer=item.answer, gold=item.answer)
+        a_draft(
+            i,
+            question=item.question,
+            rationale=item.rationale,
+            program=f"def solution():\n    return {item.answer!r}",
+            answer=item.answer,
+            gold=item.answer,
+        )
         for i, item in enumerate(items)
     ]
     for line in (DATA / "recorded_solutions.jsonl").read_text(encoding="utf-8").splitlines():
@@ -67,17 +80,24 @@ def gold_drafts() -> list[Draft]:
         gold = final_answer(row["ground_truth"])
         assert gold
         truth = row["ground_truth"].rpartition("\n")[0]
-        found.append(a_draft(0, question=row["question"], rationale=truth, answer=gold, gold=gold))
+        program = f"def solution():\n    return {gold!r}"
+        found.append(a_draft(0, question=row["question"], rationale=truth, program=program, answer=gold, gold=gold))
     return found
 
 
 @verifiers
-def test_gold_passes(judge: Any) -> None:
+async def test_gold_passes(judge: Any) -> None:
     drafts = gold_drafts()
     assert len(drafts) > 300
-    failed = [(draft.fields, verdict.reason) for draft in drafts
-              if (verdict := judge.judge(draft)).outcome != Outcome.ACCEPTED]  # fmt: skip
+    failed = [(draft.fields, verdict.reason) for draft, verdict in zip(drafts, await judge.judge_all(drafts), strict=True)
+              if verdict.outcome != Outcome.ACCEPTED]  # fmt: skip
     assert failed == []
+
+
+@verifiers
+async def test_a_verifier_says_the_same_of_many_drafts_as_of_each(judge: Any) -> None:
+    assert await judge.judge_all(DRAFTS) == [judge.judge(draft) for draft in DRAFTS]
+    assert await judge.judge_all([]) == []
 
 
 @verifiers

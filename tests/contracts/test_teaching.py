@@ -9,7 +9,21 @@ from typing import Any, get_args
 import pytest
 
 from agents.kinds import Part
-from orchestrator.kinds import Exam, ExamItem, Format, Grade, Inference, JudgedExam, Mixture, Objective, Said
+from orchestrator.examination.conversing import TURNS
+from orchestrator.kinds import (
+    Ask,
+    Concluded,
+    Exam,
+    ExamItem,
+    Format,
+    Grade,
+    Inference,
+    JudgedExam,
+    Mixture,
+    Objective,
+    Said,
+)
+from orchestrator.retrieval import Shelf
 from storage.records import Plan
 from tests.contracts.whole import FIELDS, HOSTILE, SECRET, a_draft, named, of_kind, sources_of
 
@@ -216,18 +230,36 @@ def test_a_reply_is_bounded(exam: Any) -> None:
 SAID = [Said("#### 8", confidence, margin) for confidence, margin in ((0.1, 0.0), (0.99, 0.99), (None, None))]
 
 
+def held(inference: Any, item: ExamItem, said: Said, shelf: Any) -> tuple[list[Ask], Concluded]:
+    """All that is asked in a conversation whose every question gets the same reply, and what it comes to."""
+    talk, asked = inference.converse(item, shelf), list[Ask]()
+    asks = next(talk)
+    for _ in range(TURNS):
+        assert asks
+        asked += asks
+        try:
+            asks = talk.send([said] * len(asks))
+        except StopIteration as end:
+            return asked, end.value
+    raise AssertionError(f"{inference.use} asks for ever")
+
+
 @inferences
-def test_what_is_shown_follows_from_the_question_and_the_shelf_and_never_from_the_gold_answer(inference: Any) -> None:
+def test_what_is_asked_follows_from_the_question_and_the_shelf_and_never_from_the_gold_answer(inference: Any) -> None:
     shelf = [a_draft(i, question=f"Ann buys {i} pears?", knowledge=f"Pears are counted in {i}s.") for i in range(6)]
     for said in SAID:
         one, other = (ExamItem("Ann has 3 pears?", gold, [], "", "k", {"gold": gold}) for gold in ("7", SECRET))
-        shown = dict(inference.show(one, said, shelf))
-        assert shown == inference.show(other, said, shelf) == inference.show(one, said, list(shelf))
-        assert SECRET not in json.dumps(shown)
-        assert not {"question", "gold"} & shown.keys()
+        asked, concluded = held(inference, one, said, Shelf(shelf))
+        assert (asked, concluded) == held(inference, other, said, Shelf(shelf))
+        for shown in (concluded.shown, *(ask.shown for ask in asked)):
+            assert SECRET not in json.dumps(shown)
+            assert not {"question", "gold"} & shown.keys()
+        assert {ask.job for ask in asked} <= {None, *inference.jobs()}
 
 
 @inferences
-def test_nothing_is_shown_from_an_empty_shelf(inference: Any) -> None:
+def test_a_conversation_ends_with_an_empty_shelf_as_well(inference: Any) -> None:
     item = ExamItem("Ann has 3 pears?", "7", [], "", "k")
-    assert all(inference.show(item, said, []) == {} for said in SAID)
+    for said in SAID:
+        _, concluded = held(inference, item, said, Shelf([]))
+        assert isinstance(concluded.said, Said)

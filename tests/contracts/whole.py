@@ -14,7 +14,10 @@ KINDS = (Source, Generator, Critic, Verifier, Selection, Format, Mixture, Object
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
-    "jsonl_questions": {
+    "documents": {"path": str(HERE / "documents"), "words": 20, "split_by": "passage", "probe": 0.3, "test": 0.3},
+    "knowledge_triples": {"path": str(HERE / "atomic.tsv"), "probe": 0.3, "test": 0.3},
+    "lines": {"path": str(HERE / "events.txt"), "field": "event", "probe": 0.3, "test": 0.3},
+    "questions": {
         "path": str(DATA / "recorded_solutions.jsonl"),
         "answer": "ground_truth",
         "probe": 0.3,
@@ -28,7 +31,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "triples": {"source": "tasks"},
 }
 """Options without a sensible default: the data's place, a source's or role's name, and the critic are the user's to say."""
-SHARES = {"use": "jsonl_questions", "probe": 0.3, "test": 0.3}
+SHARES = {"use": "questions", "probe": 0.3, "test": 0.3}
 ASKS_FROM: dict[str, dict[str, Any]] = {
     "facts_in_views": {**SHARES, "path": str(HERE / "views.jsonl"), "skill": "view", "split_by": "fact"},
     "multiple_choice": {**SHARES, "path": str(HERE / "choices.jsonl"), "keep": ["choices"]},
@@ -40,6 +43,7 @@ FIELDS = {
     "gold": "7",
     "rationale": "3+4=7",
     "answer": "7",
+    "program": "def solution():\n    return 3 + 4",
     "student_reply": "#### 8",
     "solution": "3+4=7\n#### 7",
     "reference": "Three and four are 7.",
@@ -70,8 +74,10 @@ def parts_of(source: Any) -> list[Part]:
 
 
 def sources_of(exam: Exam) -> list[Any]:
-    """The sources with all parts that an exam can be put to."""
-    whole = [source for source in of_kind(Source) if len(parts_of(source)) > 1]
+    """The sources with all parts that an exam can be put to: those whose materials ask something."""
+    whole = [
+        source for source in of_kind(Source) if len(parts_of(source)) > 1 and source.kind in ("question", "triple")
+    ]
     return [build(ASKS_FROM[exam.use], Source)] if exam.use in ASKS_FROM else whole
 
 

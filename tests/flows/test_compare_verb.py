@@ -1,14 +1,18 @@
 """`compare` and `claims` from the command line, in this process, with the stand-in student."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from flows.claiming import print_claim
 from flows.cli import app
+from storage.store import open_store
 from tests.conftest import SMALL, Loop
 
 ARMS = ("demo", "demo+feedback={use: same_again, seeds: 10}")
@@ -33,6 +37,10 @@ def compare(loop: Loop, tmp_path: Path) -> Callable[..., Result]:
         (("demo", "demo+x"), "an arm is a recipe, with edits behind `+`"),
         (("demo", "dmo"), "Did you mean 'demo'?"),
         (("demo", "demo+seed=1"), "a comparison sets `seed` itself"),
+        (
+            ("demo", "demo+stop.round=3"),
+            "the edit 'stop.round=3' of demo cannot be carried out: stop.round: there is no",
+        ),
         ((*ARMS, "--budget", "euro=3"), "one of usd, calls or tokens"),
     ],
 )
@@ -61,6 +69,30 @@ def test_two_arms_with_two_seeds_and_the_same_again_for_nothing(compare: Any, lo
     again = json.loads((tmp_path / "home" / "comparison.json").read_text())
     assert again["rows"] == told["rows"]
 
+    assert "95 % intervals over trainings and questions (2 seeds), at most 40 calls each" in " ".join(
+        result.output.split()
+    )
+    run = told["results"][-1]["run"]
+    shown = CliRunner().invoke(app, ["show", run, "--home", str(tmp_path / "home")], catch_exceptions=False)
+    assert f"arm {ARMS[1]} with seed 1 of the comparison in" in shown.output
+
+
+def test_a_dry_run_says_what_would_be_carried_out_and_starts_nothing(compare: Any, loop: Loop, tmp_path: Path) -> None:
+    words = (*ARMS, "--seeds", "2", "--budget", "calls=40000", "--dry-run")
+    foreseen = json.loads(compare(*words, "--json").stdout)
+    assert [told["arm"] for told in foreseen] == list(ARMS)
+    assert [(told["recipe"], told["seeds"]) for told in foreseen] == [("demo-at-40000-calls", [0, 1])] * 2
+    assert len({digest for told in foreseen for digest in told["digests"]}) == 4
+    assert all(0 < told["calls"]["low"] <= told["calls"]["likely"] <= told["calls"]["high"] for told in foreseen)
+    result = compare(*words)
+    assert result.exit_code == 0
+    assert "each seed may take 40,000 calls" in result.output
+    assert all(digest in result.output for told in foreseen for digest in told["digests"])
+    assert (loop.sent, loop.worker.done) == ([], [])
+    assert not (tmp_path / "home" / "comparison.json").exists()
+    with open_store(tmp_path / "home" / "store.sqlite") as store:
+        assert store.runs() == []
+
 
 def test_an_interrupted_comparison_goes_on(compare: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
@@ -86,3 +118,12 @@ def test_an_unknown_claim_is_refused_with_those_there_are(tmp_path: Path) -> Non
     result = CliRunner().invoke(app, ["claims", "B99", "--home", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 2
     assert "there is no claim 'B99'; there are: B7" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(1, "seeds: 1, so how much trainings differ is unknown"), (3, "seeds: 3")])
+def test_a_claim_is_told_with_its_seeds(seeds: int, said: str) -> None:
+    out = Console(file=io.StringIO(), width=200)
+    checks = [{"says": "it is so", "held": True, "figures": "[1, 2]"}]
+    told = {"id": "B0", "says": "x", "source": "y", "planted": "", "held": True, "checks": checks, "page": "p.html"}
+    print_claim({**told, "seeds": seeds}, out)
+    assert f"  {said}\n" in out.file.getvalue()  # type: ignore[attr-defined]

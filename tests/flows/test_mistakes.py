@@ -128,7 +128,7 @@ def test_a_model_that_answers_with_html(tmp_path: Path, home: Path, monkeypatch:
 
 
 QUESTIONS = [
-    "sources.tasks={use: jsonl_questions, path: PATH}",
+    "sources.tasks={use: questions, path: PATH}",
     "seeds.tasks=4",
 ]
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from flows.telling import print_lineage, print_summary
 from orchestrator.summary import summarise
 from orchestrator.why import Ancestor, Lineage
-from storage.records import Call, Draft, Hearing
+from storage.records import Call, Cluster, Draft, Hearing
 from storage.store import Store, open_store
 from tests.orchestrator.built_run import Built
 
@@ -44,6 +44,18 @@ def test_each_round_is_a_line_of_the_table_and_says_what_still_fails(store: Stor
     told_by = "want: wrong answer 3 (5 before), change: wrong answer 2 (6 before), addition: wrong answer 1 (4 before)"
     assert f"6 wrong in probe: {told_by}" in lines
     assert "accuracy 13.3% → 83.3% in 2 rounds, 24 calls ($6.00); what it could do before: 90% → 87%" in lines
+
+
+def test_a_cluster_that_a_teacher_named_is_told_with_its_cause(store: Store) -> None:
+    built = Built(store).base().lessons(1).trained(1).examined(1, "probe")
+    named = {
+        "label": "addition: wrong answer (carry, sum)",
+        "name": "carries lost in addition",
+        "cause": "wrong answer",
+    }
+    student = built.students[1].key
+    built.add(Cluster.new(**built.of, round=1, student=student, exam="probe", **named, size=12, before=9))
+    assert "probe: carries lost in addition (wrong answer) 12 (9 before), " in told_of(built)
 
 
 def test_a_terminal_of_80_columns_breaks_lines_between_words_and_a_pipe_not_at_all(store: Store) -> None:

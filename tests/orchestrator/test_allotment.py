@@ -1,11 +1,16 @@
 """A run that trains on what it could buy: what each round and step may spend, and what is charged that others had paid."""
 
+import asyncio
+import json
+from math import ceil
 from typing import Any
 
 import pytest
 
-from orchestrator.allotment import share_of
+from agents.teacher import BudgetSpent, Reservation
+from orchestrator.allotment import NOTHING, allot_round, calls_to_judge, share_of
 from orchestrator.cycle import run_directly
+from orchestrator.planning import current_plan
 from orchestrator.recipe import load_recipe
 from storage.records import Draft
 from storage.store import Store
@@ -103,6 +108,94 @@ async def test_what_a_round_spent_before_it_was_interrupted_is_part_of_its_share
     first = sum(spent.calls for (number, _), spent in store.spending_by_stage(key).items() if number == 1)
     assert first <= 15
     assert store.spending(key).calls <= 30
+
+
+# --- judges of exams ------------------------------------------------------------------------------------------------
+
+OPEN: dict[str, Any] = {
+    "use": "judged_reply",
+    "source": "tasks",
+    "role": "referee",
+    "critic": {"use": "sound_reasoning"},
+    "part": "test",
+    "per_skill": 3,
+    "cases": 20,
+    "bar": {"cases": 2, "of_either": 1},
+    "forced": True,
+}
+
+
+def judged(loop: Loop, cap: int, **options: Any) -> Any:
+    return loop.recipe(*CAPPED, f"exams.open={json.dumps({**OPEN, **options})}", f"budget.calls={cap}")
+
+
+def test_calls_to_judge_are_reckoned_by_who_is_still_to_be_examined(loop: Loop) -> None:
+    """Of 12 questions: base and last student take a test, base and every round's student a probe, no base practice."""
+
+    def found(part: str, **more: Any) -> list[float]:
+        recipe = judged(loop, 500, part=part, canaries=5, **more)
+        numbers = [(1, False), (1, True), (2, False), (2, True), (3, False)]
+        return [calls_to_judge(recipe, number, probed=probed) for number, probed in numbers]
+
+    assert found("test") == [ceil(1.1 * (20 + 2 * 12))] * 5
+    assert found("probe") == [ceil(1.1 * (20 + 3 * 12)), ceil(1.1 * 12), ceil(1.1 * 12), 0, 0]
+    assert found("train") == [ceil(1.1 * (20 + 2 * 12)), ceil(1.1 * 24), ceil(1.1 * 12), ceil(1.1 * 12), 0]
+    assert found("test", samples=2, temperature=0.5)[0] == ceil(1.1 * (20 + 4 * 12))
+    assert calls_to_judge(loop.recipe(*CAPPED), 1) == 0
+
+
+@pytest.mark.parametrize("part", ["test", "probe"])
+async def test_lessons_leave_room_for_the_judges_of_exams(loop: Loop, store: Store, part: str) -> None:
+    recipe = judged(loop, 100, part=part)
+    key, plan = await loop.teach(recipe, store)
+    assert "the budget had no room for all that was to be written" in plan.why
+    assert store.spending(key).calls <= 100
+    (hearing,) = store.hearings(key)
+    assert hearing.admitted
+    assert {card.n for card in store.scorecards(key) if card.exam == "open"} == {12}
+
+
+async def test_who_names_failures_leaves_room_for_the_judges_of_exams(loop: Loop, store: Store) -> None:
+    loop.worker.enough = 10**6
+    exam = json.dumps({**OPEN, "cases": 4, "per_skill": 1})
+    recipe = loop.recipe(
+        *CAPPED,
+        f"exams.open={exam}",
+        "budget.calls=57",
+        "mining.role=teacher",
+        "sources.tasks.choose=taught",
+    )
+    told: list[str] = []
+    key, plan = await loop.teach(recipe, store, tell=lambda event, facts: told.append(event))
+    assert plan.stop
+    assert "unnamed" in told
+    assert len([card for card in store.scorecards(key) if card.exam == "open"]) == 2
+
+
+@pytest.mark.parametrize(("cap", "kept"), [(20_000, 10_000), (400_000, 49 * (160 + 1024))])
+async def test_of_tokens_the_worst_is_kept_and_half_of_what_is_left_at_most(
+    loop: Loop, store: Store, cap: int, kept: int
+) -> None:
+    recipe = loop.recipe("budget.then=train", f"exams.open={json.dumps(OPEN)}", "stop.rounds=2", f"budget.tokens={cap}")
+    async with loop.opened(recipe, store) as work:
+        allot_round(work, current_plan(work))
+        work.ledger.allot(1, "solve", 1.0, NOTHING)
+        with work.ledger.spending_on(1, "solve"):
+            await work.ledger.reserve(Reservation("m", 0, (cap - kept) // 2))
+            task = asyncio.create_task(work.ledger.reserve(Reservation("m", 0, 1)))
+            await asyncio.sleep(0)
+            assert not task.done()
+            task.cancel()
+
+
+async def test_a_cap_that_leaves_no_call_for_lessons_is_told_before_the_first_call(loop: Loop, store: Store) -> None:
+    with pytest.raises(
+        BudgetSpent, match=r"budget of 40 calls leaves none for lessons: judging the exams may take 49,"
+    ):
+        await loop.teach(judged(loop, 40), store)
+    assert loop.sent == []
+    (run,) = store.runs()
+    assert "--max-calls" in run.ended
 
 
 # --- what others have paid for --------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from orchestrator.inferences.gated_retrieval import GatedRetrieval
-from orchestrator.kinds import ExamItem, Said
+from orchestrator.kinds import Ask, Concluded, Conversation, ExamItem, Said
+from orchestrator.retrieval import Shelf
 from storage.records import Draft
 
 ITEM = ExamItem("Ana sells the bike. What does Ana want?", "to count", [], "event_want", "events:sells:bike")
@@ -24,10 +25,26 @@ def entry(name: str, split_key: str = "", **fields: Any) -> Draft:
 
 
 def shown(*shelf: Draft, margin: float | None = 0.2, item: ExamItem = ITEM, **options: Any) -> list[str]:
-    inference = GatedRetrieval(use="gated_retrieval", **options)
-    fields = inference.show(item, Said("?", 0.5, margin), shelf)
-    assert set(fields) <= {"knowledge"}
-    return fields["knowledge"].split("\n\n") if fields else []
+    """The entries that the student is asked with once more; none if its first reply stands."""
+    talk = GatedRetrieval(use="gated_retrieval", **options).converse(item, Shelf(shelf))
+    asked = list(next(talk))
+    assert asked == [Ask()]
+    concluded, more = _told(talk, Said("first", 0.5, margin))
+    if concluded:
+        assert concluded == Concluded(Said("first", 0.5, margin))
+        return []
+    [again] = more
+    assert set(again.shown) == {"knowledge"}
+    assert _told(talk, Said("second")) == (Concluded(Said("second"), again.shown), [])
+    return again.shown["knowledge"].split("\n\n")
+
+
+def _told(talk: Conversation, said: Said) -> tuple[Concluded | None, list[Ask]]:
+    """What the conversation comes to when it is told this, or what it asks next."""
+    try:
+        return None, list(talk.send([said]))
+    except StopIteration as end:
+        return end.value, []
 
 
 @pytest.mark.parametrize(("margin", "asks"), [(0.0, True), (0.68, True), (0.681, False), (1.0, False), (None, True)])

@@ -22,25 +22,48 @@ async def spend(ledger: RunLedger, first: int, count: int) -> None:
 async def test_a_stage_spends_its_share_of_the_rounds_share_and_no_more() -> None:
     ledger = a_ledger(calls=20)
     ledger.open_round(0.5, NOTHING_SPENT)
-    ledger.allot(1, "solve", 0.3)
+    ledger.allot(1, "solve", 0.3, NOTHING_SPENT)
     with ledger.spending_on(1, "solve"):
         await spend(ledger, 0, 3)
         with pytest.raises(BudgetSpent):
             await ledger.reserve(worst())
-    ledger.allot(1, "judge", 1.0)
+    ledger.allot(1, "judge", 1.0, Spending(3, 0, 0, 0.0, 0, 0.0))
     with ledger.spending_on(1, "judge"):
         await spend(ledger, 3, 7)
         with pytest.raises(BudgetSpent):
             await ledger.reserve(worst())
     with ledger.spending_on(1, "examine"):
         await ledger.reserve(worst())
-    assert ledger.refused
+
+
+async def test_a_stage_that_goes_on_has_the_share_that_it_began_with() -> None:
+    ledger = a_ledger(Blank(calls=4), calls=20)
+    ledger.open_round(1.0, NOTHING_SPENT)
+    ledger.allot(1, "solve", 0.3, NOTHING_SPENT)
+    with ledger.spending_on(1, "solve"):
+        await spend(ledger, 0, 2)
+        with pytest.raises(BudgetSpent):
+            await ledger.reserve(worst())
+
+
+async def test_what_is_kept_for_later_is_no_part_of_a_round_nor_of_a_stage_that_is_held_back() -> None:
+    ledger = a_ledger(calls=20)
+    ledger.open_round(0.5, NOTHING_SPENT, {"calls": 12})
+    ledger.allot(1, "solve", 1.0, NOTHING_SPENT)
+    ledger.hold_back(1, "name failures", {"calls": 14})
+    for stage, first, count in (("solve", 0, 4), ("name failures", 4, 2)):
+        with ledger.spending_on(1, stage):
+            await spend(ledger, first, count)
+            with pytest.raises(BudgetSpent):
+                await ledger.reserve(worst())
+    with ledger.spending_on(1, "examine"):
+        await spend(ledger, 6, 14)
 
 
 async def test_a_round_is_opened_on_what_the_rounds_before_left() -> None:
     ledger = a_ledger(Blank(calls=9), calls=20)
     ledger.open_round(0.5, Spending(4, 0, 0, 0.0, 0, 0.0))
-    ledger.allot(2, "solve", 1.0)
+    ledger.allot(2, "solve", 1.0, Spending(9, 0, 0, 0.0, 0, 0.0))
     with ledger.spending_on(2, "solve"):
         await spend(ledger, 0, 3)
         with pytest.raises(BudgetSpent):
@@ -50,10 +73,9 @@ async def test_a_round_is_opened_on_what_the_rounds_before_left() -> None:
 async def test_what_is_not_capped_is_not_shared_out() -> None:
     ledger = a_ledger()
     ledger.open_round(0.1, NOTHING_SPENT)
-    ledger.allot(1, "solve", 0.1)
+    ledger.allot(1, "solve", 0.1, NOTHING_SPENT)
     with ledger.spending_on(1, "solve"):
-        await reserved(ledger, 10**9)
-    assert not ledger.refused
+        assert await reserved(ledger, 10**9)
 
 
 def of_another_run(store: Store, *calls: Call) -> None:

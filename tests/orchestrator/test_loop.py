@@ -75,7 +75,7 @@ async def test_a_question_that_is_another_sources_exam_item_is_no_seed(
 ) -> None:
     lines = [json.dumps({"question": f"What is {i} plus 1?", "answer": str(i + 1)}) for i in range(60)]
     (tmp_path / "own.jsonl").write_text("\n".join(lines))
-    own = {"use": "jsonl_questions", "path": str(tmp_path / "own.jsonl")}
+    own = {"use": "questions", "path": str(tmp_path / "own.jsonl")}
     edits = [f"sources.tasks={json.dumps(own)}", f"sources.basics={json.dumps({**own, 'probe': 0.01, 'test': 0.1})}"]
     recipe = loop.recipe(*edits, "seeds.basics=60", small=())
     async with loop.opened(recipe, store) as work:
@@ -145,7 +145,7 @@ async def test_the_guard_knows_the_exam_items_of_every_source(loop: Loop, store:
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     recipe = loop.recipe()
     data = recipe.resolved()
-    data["sources"] = {"a_file": {"use": "jsonl_questions", "path": str(tmp_path / "own.jsonl")}, **data["sources"]}
+    data["sources"] = {"a_file": {"use": "questions", "path": str(tmp_path / "own.jsonl")}, **data["sources"]}
     data["lessons"][0]["from"].append("a_file")
     data["seeds"]["a_file"] = 4
     (tmp_path / "mixed.yaml").write_text(yaml.safe_dump(data))
@@ -296,7 +296,7 @@ async def test_a_dataset_of_drafts_that_the_format_cannot_read_is_refused(loop: 
 def _own_questions(loop: Loop, tmp_path: Path, count: int) -> Any:
     lines = [json.dumps({"question": f"What is {i} plus 1?", "answer": str(i + 1)}) for i in range(count)]
     (tmp_path / "own.jsonl").write_text("\n".join(lines))
-    source = json.dumps({"use": "jsonl_questions", "path": str(tmp_path / "own.jsonl")})
+    source = json.dumps({"use": "questions", "path": str(tmp_path / "own.jsonl")})
     return loop.recipe(f"sources.tasks={source}", small=())
 
 

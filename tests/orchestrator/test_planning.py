@@ -1,10 +1,11 @@
 """What a policy is told after a round, what it is never told, and how a run ends that has nothing new to teach."""
 
+import json
 from typing import Any
 
 from agents.rehearsal.teacher import Refusal
 from orchestrator.cycle import run_directly
-from orchestrator.examination.items import CANARY
+from orchestrator.examination.items import CANARY, exam_items
 from orchestrator.feedback.target_failures import TargetFailures
 from orchestrator.kinds import NextPlan, Progress, Taught
 from storage.records import Draft
@@ -74,6 +75,29 @@ async def test_what_was_taught_is_counted_by_round_and_skill(loop: Loop, store: 
         assert progress.taught[1, skill] == expected
         assert expected.seeds == 4
     assert {number for number, _ in progress.taught} == {1}
+
+
+async def test_a_lesson_that_repeats_an_exam_question_is_no_error_of_its_teacher(
+    loop: Loop, store: Store, monkeypatch: Any
+) -> None:
+    recipe, told, leaked = loop.recipe(), watch(monkeypatch), list[str]()
+    question = exam_items(recipe, "test")[0].question
+
+    def leaking(role: str, reply: Any) -> Any:
+        """Three lessons quote a question of the test."""
+        if len(leaked) == 3 or not isinstance(reply, str) or '"rationale"' not in reply:
+            return reply
+        leaked.append(reply)
+        return json.dumps({**json.loads(reply), "rationale": question})
+
+    loop.tampering, loop.concurrency = leaking, 1
+    key, _ = await loop.teach(recipe, store)
+    (progress,) = told
+    withheld = [d.skill for d in store.by_key(Draft, store.verdicts(key, "decontamination", 1)).values()]
+    written = [draft.skill for draft in store.drafts(key, "solve", 1)]
+    assert withheld
+    for skill in set(written):
+        assert progress.taught[1, skill].drafts == written.count(skill) - withheld.count(skill)
 
 
 async def test_what_each_round_spent_is_known_and_what_was_reused_is_counted_if_the_recipe_counts_it(

@@ -136,7 +136,7 @@ def test_another_revision_of_a_component_is_another_digest(monkeypatch: pytest.M
 
 
 def test_another_content_of_a_file_is_another_digest(in_tmp: Path) -> None:
-    edit = "sources.tasks={use: jsonl_questions, path: q.jsonl}"
+    edit = "sources.tasks={use: questions, path: q.jsonl}"
     (in_tmp / "q.jsonl").write_text(JSONL)
     digest = load_recipe("demo", [edit]).digest
     assert load_recipe("demo", [edit]).digest == digest
@@ -310,6 +310,35 @@ def test_edits_reach_lists_by_name_and_by_position_and_make_new_clauses() -> Non
     assert recipe.lessons[-1].select.use == "majority_vote"
 
 
+AT_FAULT = {
+    "a misspelt option": (["stop.rounds=2", "stop.round=3"], "the edit 'stop.round=3' of demo", "stop.round: there is no"),
+    "a misspelt clause": (["stp.rounds=3"], "the edit 'stp.rounds=3' of demo", "stp: there is no such option"),
+    "an option within its value": (["stop={round: 3}"], "the edit 'stop={round: 3}' of demo", "stop.round: there is no"),
+    "a step's option": (["lessons.solve.sampls=3"], "the edit 'lessons.solve.sampls=3' of demo", "lessons.0.sampls"),
+    "names that do not meet": (["seed=2", "seeds.nope=3"], "the edit 'seeds.nope=3' of demo", "seeds names 'nope'"),
+    "two mistakes": (["a.b=1", "seed=x"], "the edits 'a.b=1', 'seed=x' of demo", "a: there is no such option"),
+    "two that do not go together": (
+        ["exams.test.source=new", "sources={tasks: {use: rehearsal_world}, basics: {use: rehearsal_world}}"],
+        "the edit 'exams.test.source=new' of demo", "exam 'test' asks from 'new'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AT_FAULT)
+def test_an_edit_at_fault_is_named_and_the_file_is_not(case: str) -> None:
+    edits, named, reason = AT_FAULT[case]
+    said = refusal(*edits)
+    assert said.startswith(f"{named} cannot be carried out:\n")
+    assert reason in said
+    assert ".yaml" not in said
+
+
+def test_a_file_at_fault_is_named_though_there_are_edits(write: Callable[..., Path]) -> None:
+    broken = write(edited("lessons.0.samples", 0))
+    assert "own.yaml is not a recipe" in refusal("seed=3", place=broken)
+    assert "own.yaml is not a recipe" in refusal("stop.round=3", place=broken)
+
+
 def test_a_value_may_hold_equal_signs() -> None:
     assert load_recipe("demo", ["about='a=b=c'"]).about == "a=b=c"
 
@@ -342,5 +371,5 @@ def test_an_edit_that_leads_nowhere_is_refused(edit: str) -> None:
 
 @pytest.mark.parametrize("edit", ["exams.odd=final_answer", "exams.odd={source: [tasks]}", "students.odd={base: [a]}"])
 def test_a_clause_of_the_wrong_shape_is_a_users_mistake(edit: str) -> None:
-    with pytest.raises(RecipeError, match="is not a recipe"):
+    with pytest.raises(RecipeError, match=re.escape(f"the edit {edit!r} of ")):
         load_recipe("given-solutions", [edit, "retention=true"])

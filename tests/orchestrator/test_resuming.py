@@ -11,6 +11,7 @@ import yaml
 from agents.rehearsal.teacher import Refusal
 from agents.teacher import BudgetSpent
 from orchestrator.cycle import AlreadyRunning, run_directly
+from orchestrator.recipe import Recipe
 from storage.records import Call, DatasetRow
 from storage.store import Store
 from tests.conftest import Loop
@@ -81,7 +82,38 @@ async def test_a_run_that_dies_at_every_commit_does_the_same_work(
 ) -> None:
     """In turn before and after the commit; of calls, which are many, after every tenth."""
     loop.concurrency = 1  # a request on the wire is lost with its process, so one at a time
-    store_add, commits = store.add, _Commits()
+    commits = _dying(loop, store, monkeypatch, every=10)
+    key, deaths = await _taught_at_last(loop, store, reborn=commits.reborn)
+    assert deaths > 40
+    assert store.fingerprint(key) == undisturbed
+    assert len(set(loop.sent)) == len(loop.sent)
+    assert loop.worker.trainings() == 2
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize("cap", [20, 33])
+async def test_a_capped_run_that_dies_at_every_commit_buys_the_same_and_says_the_same(
+    loop: Loop, new_store: NewStore, monkeypatch: pytest.MonkeyPatch, cap: int
+) -> None:
+    """Of calls, which are few, after every second."""
+    loop.concurrency = 1
+    recipe = loop.recipe("budget.then=train", "stop.rounds=2", f"budget.calls={cap}")
+    with new_store("whole") as whole, new_store("broken") as broken:
+        key, plan = await loop.teach(recipe, whole)
+        assert "the budget had no room for all that was to be written" in plan.why
+        undisturbed = sorted(loop.sent)
+        loop.sent.clear()
+        commits = _dying(loop, broken, monkeypatch, every=2)
+        _, deaths = await _taught_at_last(loop, broken, recipe=recipe, reborn=commits.reborn)
+        assert deaths > 30
+        assert sorted(loop.sent) == undisturbed
+        assert [p.why for p in broken.plans(key)] == [p.why for p in whole.plans(key)]
+        assert broken.fingerprint(key) == whole.fingerprint(key)
+
+
+def _dying(loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch, every: int) -> "_Commits":
+    """A process that dies at every commit to this store, in turn before and after it; of calls, after so many."""
+    store_add, commits = store.add, _Commits(every)
     loop.tampering = lambda role, reply: commits.living(reply)
 
     def add(*records: Any, **noted: Any) -> int:
@@ -92,17 +124,12 @@ async def test_a_run_that_dies_at_every_commit_does_the_same_work(
         return added
 
     monkeypatch.setattr(store, "add", add)
-    key, deaths = await _taught_at_last(loop, store, reborn=commits.reborn)
-    assert deaths > 40
-    assert store.fingerprint(key) == undisturbed
-    assert len(set(loop.sent)) == len(loop.sent)
-    assert loop.worker.trainings() == 2
-    assert store.verify() == []
+    return commits
 
 
 class _Commits:
-    def __init__(self) -> None:
-        self.is_dead, self.dies_before, self.calls = False, False, 0
+    def __init__(self, every: int) -> None:
+        self.is_dead, self.dies_before, self.calls, self.every = False, False, 0, every
 
     def living(self, reply: str | Refusal) -> str | Refusal:
         if self.is_dead:
@@ -121,16 +148,20 @@ class _Commits:
     def after(self, records: Any, new: bool) -> None:
         buys = any(isinstance(record, Call) for record in records)
         self.calls += buys
-        if new and (not buys or self.calls % 10 == 0):
+        if new and (not buys or self.calls % self.every == 0):
             self.is_dead = True
             raise Crash("after a commit")
 
 
 async def _taught_at_last(
-    loop: Loop, store: Store, stage: Any = run_directly, reborn: Callable[[], None] = lambda: None
+    loop: Loop,
+    store: Store,
+    stage: Any = run_directly,
+    reborn: Callable[[], None] = lambda: None,
+    recipe: Recipe | None = None,
 ) -> tuple[str, int]:
     """Starts the run again until it ends; (its key, how often it died)."""
-    recipe = loop.recipe()
+    recipe = recipe or loop.recipe()
     for deaths in range(500):
         try:
             key, _ = await loop.teach(recipe, store, stage=stage)

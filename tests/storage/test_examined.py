@@ -3,7 +3,7 @@
 import pytest
 
 from storage.keyed import content_key
-from storage.records import Attempt, Cluster, Hearing, Ruling
+from storage.records import NO_ROOM, Attempt, Cluster, Hearing, Outcome, Ruling, Verdict
 from storage.store import Store
 from tests.storage.lessons import (
     RUN,
@@ -70,6 +70,25 @@ def test_taught_counts_seeds_drafts_and_lessons_by_round_and_skill(store: Store)
     store.add(*a_dataset(first, later), *a_dataset(first, name="again"))
     assert store.taught(RUN) == {(0, "s0"): (1, 0, 0), (0, "s1"): (2, 2, 1), (1, "s0"): (0, 1, 1)}
     assert store.taught("nobody") == {}
+
+
+def test_what_a_guard_withheld_counts_as_no_draft_where_that_is_asked_for(store: Store) -> None:
+    kept, withheld, wrong = a_draft(1), a_draft(3), a_draft(5)
+    said = {"run": RUN, "outcome": Outcome.REJECTED}
+    store.add(kept, withheld, wrong, *a_dataset(kept))
+    store.add(Verdict.new(**said, draft=withheld.key, step="decontamination", judge="decontamination"))
+    store.add(Verdict.new(**said, draft=wrong.key, step="right_answer", judge="answer_match@1"))
+    assert store.taught(RUN) == {(0, "s1"): (0, 3, 1)}
+    assert store.taught(RUN, withheld_by=("decontamination", "split_guard")) == {(0, "s1"): (0, 2, 1)}
+
+
+def test_a_run_has_run_short_once_an_entry_says_so(store: Store) -> None:
+    store.add(a_run(), an_entry("call:b2:1"))
+    assert not store.ran_short(RUN)
+    store.add(an_entry(f"{NO_ROOM} 1"))
+    assert store.ran_short(RUN)
+    assert not store.ran_short("other")
+    assert store.spending(RUN).calls == 1
 
 
 def test_what_was_reused_is_no_spending_unless_it_is_asked_for(store: Store) -> None:

@@ -125,8 +125,10 @@ def test_the_embedded_base_scores_what_its_card_says(tmp_path: Path) -> None:
         for i, item in enumerate(islice(world.items(name, 77, "test"), 20))
     }
     questions = tmp_path / "questions.jsonl"
-    questions.write_text("\n".join(json.dumps({"key": key, "prompt": item.prompt}) for key, item in items.items()))
-    facts = {"questions": str(questions), "max_tokens": 160, "adapter": None}
+    questions.write_text(
+        "\n".join(json.dumps({"key": key, "prompt": item.prompt, "max_tokens": 160}) for key, item in items.items())
+    )
+    facts = {"questions": str(questions), "adapter": None}
     path = job(tmp_path / "job", questions, kind="answer", **facts)
     assert start(path).wait() == 0, (path.parent / "worker.log").read_text()
     replies = [json.loads(line) for line in (path.parent / "replies.jsonl").read_text().splitlines()]

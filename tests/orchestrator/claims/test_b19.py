@@ -38,6 +38,19 @@ def test_lessons_of_no_more_use_do_not_hold(store: Store) -> None:
     assert found(store, use=(10, 10)) == [True, False, True]
 
 
+def test_rounds_that_taught_nothing_in_common_do_not_hold(store: Store) -> None:
+    arms = [a_result("both", {"trip": 20}), a_result("preferred", {"trip": 40})]
+    for result in arms:
+        store.add(a_plan(result.run, 2, briefs=[{"question": "q", "style": FULL, "skill": "trip"}]))
+        store.add(a_plan(result.run, 3, briefs=[{"question": result.arm, "style": FULL, "skill": "trip"}]))
+        store.add(
+            an_attempt(result.run, 2, "practice", "q", True), an_attempt(result.run, 3, "practice", result.arm, True)
+        )
+    check = CLAIM.check(compared(*arms), store)[1]
+    assert not check.held
+    assert check.figures == "the last rounds of both arms taught fewer than two questions in common"
+
+
 def test_a_style_that_was_not_liked_does_not_hold(store: Store) -> None:
     assert found(store, chosen=SHORT) == [True, True, False]
 

@@ -71,6 +71,19 @@ def test_skill_and_cause_come_first_and_the_largest_group_leads() -> None:
     assert "film" in groups[1].terms
 
 
+def test_a_skill_named_as_what_has_no_skill_has_a_cell_of_its_own() -> None:
+    failed = [
+        replace(one, skill=skill, key=f"{skill}{one.key}")
+        for skill in ("", "all", "'all'")
+        for one in failures("trip", 2)
+    ]
+    assert [(group.label, group.skill) for group in cluster(failed)] == [
+        (f"''all'': {SLIP}", "'all'"),
+        (f"'all': {SLIP}", "all"),
+        (f"all: {SLIP}", ""),
+    ]
+
+
 def test_a_part_keeps_its_label_in_the_next_round() -> None:
     before = {group.label: group.size for group in cluster(topics(*THREE[0]))}
     after = cluster(topics(*THREE[0], count=14, seed=5), before)
@@ -123,7 +136,7 @@ FAILED = st.lists(
     st.builds(
         Failed,
         key=st.text(min_size=1),
-        skill=st.sampled_from(["", "trip"]),
+        skill=st.sampled_from(["", "trip", "all", "'all'"]),
         cause=st.sampled_from([SLIP, "wrong fact"]),
         question=WORDS | st.text(),
         reply=WORDS,

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from orchestrator.cycle import run_directly
+from orchestrator.examination.conversing import TURNS, _prompt
 from orchestrator.examination.decontamination import JUDGE
-from orchestrator.examination.evaluation import ExamSealed, _prompt_again, examine
+from orchestrator.examination.evaluation import ExamSealed, examine
 from orchestrator.examination.items import exam_items
 from orchestrator.exams.final_answer import FinalAnswer
 from orchestrator.formats.rationale_then_answer import RationaleThenAnswer
 from orchestrator.inferences.single import Single
-from orchestrator.kinds import ExamItem
+from orchestrator.kinds import Ask, Concluded, Conversation, ExamItem
+from orchestrator.recipe_text import RecipeError
 from orchestrator.training import base_student
 from storage.records import Plan
 from storage.store import Store
@@ -62,9 +64,11 @@ async def test_exams_are_asked_together_unless_they_sample_differently(loop: Loo
     loop.worker.done.clear()
     key, _ = await loop.teach(loop.recipe(*sampled), store)
     last = answering(loop)[-2:]
-    assert {(job["samples"], job["temperature"]) for job in last} == {(1, 0.0), (3, 0.7)}
+    assert {job["temperature"] for job in last} == {0.0, 0.7}
     for job in last:
-        assert len({line["key"].split("/")[0] for line in questions(job)}) == 1
+        [exam] = {line["key"].split("/")[0] for line in questions(job)}
+        items = {line["key"].partition("#")[0] for line in questions(job)}
+        assert len(questions(job)) == len(items) * (3 if exam == "retention" else 1)
     assert len(store.attempts_of(key, ["retention"])) == 3 * 4 * 2
     assert {card.n for card in store.scorecards(key) if card.exam == "retention"} == {4}
 
@@ -78,7 +82,6 @@ async def test_every_question_has_its_own_exams_length(
     job = answering(loop)[-1]
     asked = {line["key"].split("/")[0]: line["max_tokens"] for line in questions(job)}
     assert asked == {"test": 77, "retention": 33}
-    assert job["max_tokens"] == 77
 
 
 async def test_what_is_shown_is_asked_once_more_and_kept_with_the_attempt(
@@ -86,11 +89,16 @@ async def test_what_is_shown_is_asked_once_more_and_kept_with_the_attempt(
 ) -> None:
     seen: list[int] = []
 
-    def show(self: Single, item: Any, said: Any, shelf: Any) -> dict[str, Any]:
+    def converse(self: Single, item: ExamItem, shelf: Any) -> Conversation:
+        [first] = yield [Ask()]
         seen.append(len(shelf))
-        return {"knowledge": "Read twice."} if item.skill == "trip" else {}
+        if item.skill != "trip":
+            return Concluded(first)
+        shown = {"knowledge": "Read twice."}
+        [again] = yield [Ask(shown)]
+        return Concluded(again, shown)
 
-    monkeypatch.setattr(Single, "show", show)
+    monkeypatch.setattr(Single, "converse", converse)
     loop.worker.enough = 1000
     recipe = loop.recipe("inference={use: single, from: lessons}")
     key, _ = await loop.teach(recipe, store)
@@ -99,8 +107,8 @@ async def test_what_is_shown_is_asked_once_more_and_kept_with_the_attempt(
     assert all(a.shown == {} for a in attempts if a.student in base or a.skill != "trip")
     taught = [a for a in attempts if a.student not in base and a.skill == "trip"]
     assert taught
-    assert all(a.shown == {"knowledge": "Read twice."} for a in taught)
-    again = [job for job in answering(loop) if job["folder"].endswith("again")]
+    assert all((a.shown, a.tokens) == ({"knowledge": "Read twice."}, 14) for a in taught)
+    again = [job for job in answering(loop) if job["folder"].endswith("turn-2")]
     assert [len(questions(job)) for job in again] == [3, 3, 3]
     assert min(seen) > 0
 
@@ -127,28 +135,76 @@ async def test_a_shelf_holds_no_exam_question(loop: Loop, store: Store, monkeypa
 
     def tampered(role: str, reply: Any) -> Any:
         found = json.loads(reply) if isinstance(reply, str) and reply.startswith("{") and reply.endswith("}") else {}
+        if "sound" in found:
+            return json.dumps({**found, "sound": True})
         if "rationale" not in found:
             return reply
         tampered.count += 1  # type: ignore[attr-defined]
         quoting = tampered.count % 2  # type: ignore[attr-defined]
         return json.dumps({**found, "rationale": f"{found['rationale']} As in: {guarded}"}) if quoting else reply
 
-    def show(self: Single, item: Any, said: Any, shelf: Any) -> dict[str, Any]:
+    def converse(self: Single, item: ExamItem, shelf: Any) -> Conversation:
         shelves.append([str(draft.fields) for draft in shelf])
-        return {}
+        [said] = yield [Ask()]
+        return Concluded(said)
 
     tampered.count = 0  # type: ignore[attr-defined]
     loop.tampering = tampered
-    monkeypatch.setattr(Single, "show", show)
+    monkeypatch.setattr(Single, "converse", converse)
     key, _ = await loop.teach(recipe, store)
     assert store.verdicts(key, JUDGE)
     assert shelves
     assert all(shelf and not any(guarded in text for text in shelf) for shelf in shelves)
 
 
-def test_the_turns_before_a_question_are_shown_again() -> None:
+async def test_the_turns_before_a_question_are_shown_again(loop: Loop, store: Store) -> None:
     form = RationaleThenAnswer(use="rationale_then_answer")
     turns = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]
     fields = {"question": "How many?"}
     item = ExamItem("user: Hello.\nuser: How many?", "2", [*turns, *form.prompt(fields)], "", "k", fields)
-    assert _prompt_again(form, item, {"knowledge": "Two."})[:2] == turns
+    async with loop.opened(loop.recipe(), store) as work:
+        assert _prompt(work, work.recipe.training[-1], item, Ask({"knowledge": "Two."}))[:2] == turns
+        assert _prompt(work, work.recipe.training[-1], item, Ask()) == item.prompt
+
+
+async def test_students_of_two_jobs_take_turns(loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One helps, the other is examined; the base has no helper. Several things may be asked at once."""
+    turns: list[tuple[str, int]] = []
+
+    def converse(self: Single, item: ExamItem, shelf: Any) -> Conversation:
+        both = yield [Ask(job="helper"), Ask(job="helper")]
+        [said] = yield [Ask({"hint": both[1].reply})]
+        turns.append((item.skill, len(both)))
+        return Concluded(said, {"hint": both[1].reply})
+
+    monkeypatch.setattr(Single, "converse", converse)
+    monkeypatch.setattr(Single, "jobs", lambda self: ["helper"])
+    student = {"dataset": "lessons", "objective": {"use": "sft"}}
+    recipe = loop.recipe(f"training={json.dumps([{'job': 'helper', **student}, {'job': 'student', **student}])}")
+    key, _ = await loop.teach(recipe, store)
+    students = {student.key: student for student in store.students(key)}
+    asked = [(students[job["student"]].job, students[job["student"]].round) for job in answering(loop)]
+    assert ("helper", 0) not in asked
+    assert asked.count(("helper", 1)) == asked.count(("student", 1)) > 0
+    assert {number for _, number in turns} == {2}
+    attempts = store.attempts_of(key, ["probe"])
+    taught = [a for a in attempts if students[a.student].round == 1]
+    assert all(set(a.shown) == {"hint"} and a.tokens == 21 for a in taught)
+
+
+async def test_a_conversation_that_does_not_end_is_an_error(
+    loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def converse(self: Single, item: ExamItem, shelf: Any) -> Conversation:
+        while True:
+            yield [Ask()]
+
+    monkeypatch.setattr(Single, "converse", converse)
+    with pytest.raises(RuntimeError, match=f"inference 'single' still asks after {TURNS} turns"):
+        await loop.teach(loop.recipe(), store)
+
+
+def test_an_inference_asks_no_job_that_there_is_not(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Single, "jobs", lambda self: ["helper"])
+    with pytest.raises(RecipeError, match="inference 'single' asks 'helper', which is not a job of `training:`"):
+        loop.recipe()

@@ -1,13 +1,15 @@
 """Judges of exams before the court, in the loop, with the rehearsal teacher as judge."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agents.rehearsal.teacher import Refusal
 from orchestrator.examination.court import Calibration, Measured, corrected
-from orchestrator.examination.hearings import JudgeRefused, admit, as_draft
+from orchestrator.examination.hearings import JudgeRefused, _judge, admit, as_draft
 from orchestrator.examination.items import exam_items
 from orchestrator.training import base_student
 from storage.records import Hearing, Scorecard
@@ -119,6 +121,33 @@ def all_hearings(store: Store) -> list[Hearing]:
 async def test_a_judge_of_the_teachers_family_is_refused_unless_it_is_forced(loop: Loop, store: Store) -> None:
     with pytest.raises(JudgeRefused, match=r"are both of the family 'rehearsal'.*or say that it is meant"):
         await loop.teach(judged(loop, forced=False), store)
+
+
+async def test_kinship_is_looked_at_before_a_judge_is_asked_and_again_where_models_have_changed(
+    loop: Loop, store: Store
+) -> None:
+    """The hearing stands; but who writes lessons now was not known when it was held."""
+    recipe = judged(loop, forced=False)
+    async with loop.opened(recipe, store) as work:
+        student = base_student(work, recipe.training[-1])
+        own = {**work.teachers, "referee": SimpleNamespace(model="strict-judge", places=1)}
+        hearing = Hearing.new(
+            run=work.run.key,
+            role="referee",
+            judge=_judge(recipe.exams["open"]),
+            model="strict-judge",
+            admitted=True,
+        )
+        store.add(hearing)
+        apart = replace(work, teachers=own)
+        assert (await admit(apart, "open", student)).key == hearing.key
+        akin = replace(work, teachers={**own, "teacher": SimpleNamespace(model="strict-teacher", places=1)})
+        with pytest.raises(
+            JudgeRefused, match="exam 'open': the judge 'strict-judge' and the teacher teacher 'strict-tea"
+        ):
+            await admit(akin, "open", student)
+        assert await admit(apart, "open", student)
+    assert loop.sent == []
 
 
 async def test_a_run_without_a_case_of_known_truth_has_no_judge(loop: Loop, store: Store) -> None:

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+
+from agents.rehearsal.faults import known
 from agents.rehearsal.teacher import Refusal
 from orchestrator.examination.diagnosis import Cause
 from orchestrator.examination.items import CANARY
@@ -65,6 +68,28 @@ async def test_a_cluster_knows_how_large_it_was_in_the_round_before(loop: Loop, 
     second = store.clusters(key, 2)
     assert [cluster.before for cluster in second] == [sizes.get(cluster.label, 0) for cluster in second]
     assert any(cluster.before for cluster in second)
+
+
+async def test_after_a_round_without_failures_every_cluster_was_empty_before(
+    loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base knows everything, and what it is taught makes it forget."""
+    reply = loop.worker._reply
+
+    def forgetful(question: str, memory: dict[str, int]) -> dict[str, Any]:
+        item = known(question)
+        return reply(question, {} if memory or not item else {item.skill.name: NEVER})
+
+    monkeypatch.setattr(loop.worker, "_reply", forgetful)
+    key = await taught(loop, store, enough=1)
+    assert store.clusters(key, 0) == []
+    assert {cluster.before for cluster in store.clusters(key, 1)} == {0}
+
+
+async def test_practice_that_the_base_did_not_take_has_no_round_before(loop: Loop, store: Store) -> None:
+    practice = "exams.practice={use: final_answer, source: tasks, part: train, per_skill: 2}"
+    key = await taught(loop, store, practice)
+    assert {cluster.before for cluster in store.clusters(key, 1) if cluster.exam == "practice"} == {None}
 
 
 async def test_what_was_learnt_is_in_no_cluster_any_more(loop: Loop, store: Store) -> None:

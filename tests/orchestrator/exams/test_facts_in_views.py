@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.kinds import SourceError
-from agents.sources.jsonl_questions import JsonlQuestions
+from agents.sources.questions import Questions
 from orchestrator.examination.scoring import scorecard
 from orchestrator.exams.facts_in_views import VIEWS, FactsInViews, states
 from orchestrator.formats.rationale_then_answer import RationaleThenAnswer
@@ -16,7 +16,7 @@ from storage.records import Attempt, Student
 FORM = RationaleThenAnswer(use="rationale_then_answer")
 
 
-def source(folder: Path, facts: int = 40, views: list[str] = VIEWS) -> JsonlQuestions:
+def source(folder: Path, facts: int = 40, views: list[str] = VIEWS) -> Questions:
     rows = [
         {"fact": f"f{i}", "view": view, "question": f"{view}: who leads town {i}?", "answer": f"Ada of {i}"}
         for i in range(facts)
@@ -24,7 +24,7 @@ def source(folder: Path, facts: int = 40, views: list[str] = VIEWS) -> JsonlQues
     ]
     (folder / "facts.jsonl").write_text("\n".join(map(json.dumps, rows)))
     place = str(folder / "facts.jsonl")
-    return JsonlQuestions(use="jsonl_questions", path=place, skill="view", split_by="fact", probe=0.4, test=0.4)
+    return Questions(use="questions", path=place, skill="view", split_by="fact", probe=0.4, test=0.4)
 
 
 def exam(**options: Any) -> FactsInViews:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.kinds import SourceError
-from agents.sources.jsonl_questions import JsonlQuestions
+from agents.sources.questions import Questions
 from orchestrator.exams.multiple_choice import MultipleChoice
 from orchestrator.formats.rationale_then_answer import RationaleThenAnswer
 from orchestrator.kinds import ExamItem
@@ -30,7 +30,7 @@ def asked(
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     keep = ["choices"] if keep is None else keep
     place = str(folder / "rows.jsonl")
-    source = JsonlQuestions(use="jsonl_questions", path=place, keep=keep, probe=0.001, test=0.001)
+    source = Questions(use="questions", path=place, keep=keep, probe=0.001, test=0.001)
     return exam(**options).items(source, FORM, seed)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.kinds import SourceError
-from agents.sources.jsonl_questions import JsonlQuestions
+from agents.sources.questions import Questions
 from orchestrator.exams.triples import Triples
 from orchestrator.formats.rationale_then_answer import RationaleThenAnswer
 
@@ -28,8 +28,8 @@ def items(folder: Path, tails: Any, keep: tuple[str, ...] = ("tails",)) -> Any:
         for r in ("xWant", "xNeed")
     ]
     (folder / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    source = JsonlQuestions(
-        use="jsonl_questions", path=str(folder / "t.jsonl"), skill="relation", split_by="head", keep=list(keep)
+    source = Questions(
+        use="questions", path=str(folder / "t.jsonl"), skill="relation", split_by="head", keep=list(keep)
     )
     return EXAM.items(source, FORM, 0)
 
