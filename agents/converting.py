@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+from codecs import lookup
 from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib import import_module
@@ -12,17 +13,21 @@ from typing import Any
 from agents.chunking import LONGEST_WORD, Block
 from agents.kinds import SourceError
 
+UNFIT = re.compile(r"[\0\ud800-\udfff]")
+"""What neither UTF-8 nor PostgreSQL can keep."""
 EXTRA = "pip install 'agentic-distillation[documents]'"
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 EMBEDDED = re.compile(r"(data:[\w.+/-]+;base64,)[A-Za-z0-9+/=\s]*")
-TOO_LONG = re.compile(rf"\S{{{LONGEST_WORD + 1}}}")
+# These are tried on whatever lies in a folder: none of them may take more than linear time over a line.
+TOO_LONG = re.compile(rf"(?<!\S)\S{{{LONGEST_WORD + 1}}}")
 FRONT = re.compile(r"---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
-HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+TITLE = re.compile(r"^title:(.+)$", re.MULTILINE)
+HEADING = re.compile(r" {0,3}(#{1,6})((?:[ \t].*)?)")
+CLOSING = re.compile(r"(?<![^ \t])#+$")
 UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
 RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*")
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`]*")
-TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+TABLE_RULE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+")
 HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 COMMENT = re.compile(r"[ \t]*(<!--|\{/\*)")
 COMMENT_END = {"<!--": "-->", "{/*": "*/}"}
@@ -76,12 +81,16 @@ def markdown(text: str) -> Outline:
     reader = _Markdown()
     if front := FRONT.match(text):
         title = TITLE.search(front[1] or "")
-        reader.outline.title = title[2] if title else ""
+        reader.outline.title = _unquoted(title[1].strip()) if title else ""
         text = text[front.end() :]
     for line in EMBEDDED.sub(r"\1", text).splitlines():
         reader.read(line)
     reader.flush()
     return reader.outline
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 2 and text[0] in "'\"" and text[0] == text[-1] else text
 
 
 def plain(text: str) -> Outline:
@@ -94,9 +103,13 @@ def plain(text: str) -> Outline:
 
 def html(text: str) -> Outline:
     reader = _Html()
-    reader.feed(HTML_COMMENT.sub("", text))  # the parser takes square time over comments that nobody closed
+    # The parser takes square time over comments and tags that nobody closed: it looks for their ends again and again.
+    closed, end, rest = HTML_COMMENT.sub("", text).rpartition(">")
+    reader.feed(closed + end + rest.replace("<", "&lt;"))
     reader.close()
     reader.flush()
+    if reader.title:
+        reader.outline.title = " ".join(" ".join(reader.title).split())
     return reader.outline
 
 
@@ -141,7 +154,7 @@ class _Markdown:
     def _read_text(self, line: str) -> None:
         if heading := HEADING.fullmatch(line):
             self.flush()
-            self.outline.head(len(heading[1]), heading[2] or "")
+            self.outline.head(len(heading[1]), CLOSING.sub("", heading[2].rstrip()))
         elif len(self._held) == 1 and "|" not in self._held[0] and (under := UNDERLINE.fullmatch(line)):
             (text,), self._held = self._held, []
             self.outline.head(1 if under[1][0] == "=" else 2, text)
@@ -161,13 +174,15 @@ class _Html(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.outline = Outline()
+        self.title: list[str] = []
+        """Pieces of what the page says it is called, which goes before what its first heading says."""
         self._text: list[str] = []
         self._skipped: list[str] = []
         self._heading = 0
         self._pre = self._tables = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in SKIPPED:
+        if tag in SKIPPED and tag not in self._skipped:  # the first end of a tag ends all of its name
             self._skipped.append(tag)
         elif tag in ("body", "main", "article"):
             self._skipped.clear()  # a menu that nobody closed ends where the content begins
@@ -198,7 +213,7 @@ class _Html(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._skipped == ["title"]:
-            self.outline.title = " ".join(f"{self.outline.title} {data}".split())
+            self.title.append(data)
         elif not self._skipped:
             self._text.append(data if self._pre else re.sub(r"\s+", " ", data))
 
@@ -243,13 +258,16 @@ def _decoded(content: bytes, path: Path, charset: str = "utf-8") -> str:
             charset = named
     try:
         text = content.decode(charset)
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         raise SourceError(
             f"{path} is not {charset.upper()} text ({error}); if it is a text, save it as UTF-8, "
             "e.g. with `iconv -f latin1 -t utf-8`; if not, take it away"
         ) from error
-    if "\0" in text:
-        raise SourceError(f"{path} holds a NUL, which no text has: it is not the text that its name says; take it away")
+    if UNFIT.search(text):
+        raise SourceError(
+            f"{path} holds a NUL or half of a surrogate pair, which no text has: it is not the text that its name says; "
+            "take it away"
+        )
     return text.replace("\r\n", "\n")
 
 
@@ -263,7 +281,19 @@ def _from_text(content: bytes, path: Path) -> Outline:
 
 def _from_html(content: bytes, path: Path) -> Outline:
     said = CHARSET.search(content[:2048])
-    return html(_decoded(content, path, said[1].decode() if said else "utf-8"))
+    return html(_decoded(content, path, _as_browsers_read(said[1].decode()) if said else "utf-8"))
+
+
+def _as_browsers_read(charset: str) -> str:
+    """A page that could be read far enough to say so is not UTF-16, and what calls itself Latin 1 is Windows' (HTML
+    Standard, 13.2.3.2; Encoding Standard, 4.2)."""
+    try:
+        known = lookup(charset).name
+    except LookupError:
+        return charset
+    if known.startswith("utf-16"):
+        return "utf-8"
+    return "cp1252" if known in ("iso8859-1", "ascii") else charset
 
 
 def _from_pdf(content: bytes, path: Path) -> Outline:
@@ -277,7 +307,9 @@ def _from_pdf(content: bytes, path: Path) -> Outline:
             f"{path} cannot be read as a PDF ({_said(error)}); open it in a viewer and print it to a new PDF, remove its "
             "password, or take it away"
         ) from error
-    text = re.sub(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])", "", "\n".join(pages)).replace("\0", "")
+    text = re.sub(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])", "", "\n".join(pages))
+    # Its tables of characters may give halves of surrogate pairs.
+    text = text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if not text.strip():
         raise SourceError(
             f"{path} has no text in its {len(pages)} pages: pictures of pages need OCR first; or take it away"

@@ -191,6 +191,9 @@ class Generator(Component):
 class Critic(Component):
     """Judges one draft by asking a model. It returns a judgement, never a text that replaces the draft."""
 
+    calls: ClassVar[int] = 1
+    """How often it asks for one judgement, repairs aside."""
+
     @abstractmethod
     async def judge(self, draft: Draft, teacher: Teacher) -> Judgement:
         """Raises UnreadableReply when the model's verdict cannot be read; that is never a score."""
@@ -226,6 +229,12 @@ class Verifier(Component):
 class Selection(Component):
     """Judges a set of drafts together: duplicates, votes, thresholds."""
 
+    learns: ClassVar[bool] = False
+    """Whether it is given examples whose truth another step has judged."""
+
     @abstractmethod
-    def choose(self, drafts: Sequence[Draft], earlier: Sequence[Draft]) -> list[Judgement]:
-        """One judgement per draft, in order. `earlier` are the drafts this step accepted in rounds before."""
+    def choose(
+        self, drafts: Sequence[Draft], earlier: Sequence[Draft], labelled: Sequence[tuple[Draft, bool]] = ()
+    ) -> list[Judgement]:
+        """One judgement per draft, in order. `earlier` are the drafts this step accepted in rounds before; `labelled`,
+        for one that learns, are drafts of all rounds so far in a fixed order, and whether each is good."""

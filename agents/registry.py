@@ -26,6 +26,10 @@ class Component(BaseModel):
         """Name and revision, as lineage shows them."""
         return f"{self.use}@{self.revision}"
 
+    def missing(self) -> str | None:
+        """What it needs of this machine and does not find, and what to do about it; looked at before a run begins."""
+        return None
+
 
 def as_list(value: Any) -> Any:
     """A list, its only entry by itself, or nothing."""
@@ -93,6 +97,19 @@ def part(*kinds: type[Component]) -> Any:
         BeforeValidator(lambda value: build(value, *kinds)),
         WithJsonSchema({"type": "object"}),
     ]
+
+
+def components_in(value: Any) -> Iterator[Component]:
+    """Every component that a model, a list or a mapping holds, itself included, however deep."""
+    if isinstance(value, Component):
+        yield value
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part_of_it in value:
+            yield from components_in(part_of_it)
 
 
 def import_components(*packages: str) -> None:

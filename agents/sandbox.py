@@ -101,6 +101,26 @@ def trouble() -> str | None:
     return None if ran.value == 42 else f"a program that is right came to nothing: {ran.cause}, {ran.message}"
 
 
+# --- what a program said --------------------------------------------------------------------------------------------
+
+
+def said(value: Scalar | list[Scalar]) -> str:
+    """A value as an answer is written: 3 for 3.0, 0.3 for 0.1 + 0.2, 1/3 for a fraction, entries with commas."""
+    if isinstance(value, list):
+        return ", ".join(said(entry) for entry in value)
+    if isinstance(value, float):
+        # Twelve digits are what a sum of money needs, and leave the last four to errors of rounding.
+        value = Decimal(int(value)) if value.is_integer() and abs(value) < 2**53 else Decimal(f"{value:.12g}")
+    if isinstance(value, Decimal):
+        # Beyond this an exponent says it shorter; `normalize` would round to the context's precision.
+        return _without_zeros(f"{value:f}") if abs(value.adjusted()) < 300 else str(value)
+    return str(value)
+
+
+def _without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 # --- one program ----------------------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,8 @@ class JsonLines(LinesOfText, Table):
             raise SourceError(f"{where} is not JSON ({error.msg}); expected one JSON object a line") from error
         except RecursionError as error:
             raise SourceError(f"{where} is nested too deep to be a row; expected one JSON object a line") from error
+        except ValueError as error:  # Python's limit on the digits of an integer
+            raise SourceError(f"{where} holds a number of too many digits; write it as a text") from error
         if not isinstance(row, dict):
             raise SourceError(f"{where} holds {type(row).__name__}; expected one JSON object a line")
         return row

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from flows.tape_verbs import tape
@@ -190,24 +191,43 @@ def check(recipe: str, edits: Edits = None, as_json: AsJson = False) -> None:
     """Read a recipe without running it: prints it with all defaults filled, and its digest."""
     import yaml
 
+    from agents.registry import components_in
     from orchestrator.recipe import load_recipe
+    from orchestrator.standing import unchecked
 
     loaded = load_recipe(recipe, edits)
+    missing = dict.fromkeys(lack for component in components_in(loaded) if (lack := component.missing()))
+    notes = [*unchecked(loaded), *missing]
     if as_json:
-        print(json.dumps({"digest": loaded.digest, "recipe": loaded.resolved()}))
+        print(json.dumps({"digest": loaded.digest, "notes": notes, "recipe": loaded.resolved()}))
         return
     print(yaml.safe_dump(loaded.resolved(), sort_keys=False, allow_unicode=True).rstrip())
+    for sentence in notes:
+        out.print(f"\n[yellow]note[/] {sentence}", highlight=False)
     out.print(f"\n[green]ok[/] {loaded.name} can be carried out; its digest is {loaded.digest}")
 
 
 @app.command()
 @explained
 def recipes(as_json: AsJson = False) -> None:
-    """List the shipped recipes."""
-    from orchestrator.recipe import load_recipe, shipped_recipes
+    """List the shipped recipes by family; docs/seed-systems.md says which system of the papers each carries out."""
+    from orchestrator.recipe import family_of, load_recipe, shipped_recipes
 
-    loaded = [load_recipe(path) for path in shipped_recipes().values()]
-    print_rows([{"recipe": r.name, "about": r.about, "paper": r.paper or ""} for r in loaded], as_json)
+    shipped = {name: (family_of(path), load_recipe(path)) for name, path in shipped_recipes().items()}
+    if as_json:
+        rows = [{"recipe": n, "family": f, "about": r.about, "paper": r.paper or ""} for n, (f, r) in shipped.items()]
+        print_rows(rows, as_json)
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    # those to begin with first, the ground of experiments last
+    for family in sorted({family for family, _ in shipped.values()}, key=lambda name: (name == "claims", name)):
+        table.add_row(f"[bold]{family or 'to begin with'}[/]")
+        for name, (of, recipe) in shipped.items():
+            if of == family:
+                table.add_row(f"  [cyan]{name}[/]", Text(recipe.about))
+    out.print(table)
 
 
 @app.command()

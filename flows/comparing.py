@@ -11,7 +11,7 @@ from rich.text import Text
 
 from flows.running import until_told
 from flows.screen import Screen
-from orchestrator.comparison import CURRENCIES, Arm, Comparison, Result, Row, arm_recipe, compare, result_of
+from orchestrator.comparison import CURRENCIES, Arm, Comparison, Result, Row, arm_recipes, compare, result_of
 from orchestrator.cycle import open_work, run_directly, teach
 from orchestrator.evidence import earlier
 from orchestrator.forecast import forecast
@@ -36,7 +36,11 @@ def carry_out_arms(
 ) -> Comparison:
     """Every arm with every seed, seed by seed, so that an interrupted comparison has whole pairs. All recipes are read first."""
     currency, cap = budget
-    recipes = [(arm, seed, arm_recipe(arm, seed, currency, cap)) for seed in range(seeds) for arm in arms]
+    recipes = [
+        (arm, seed, recipe)
+        for seed in range(seeds)
+        for arm, recipe in zip(arms, arm_recipes(arms, seed, currency, cap), strict=True)
+    ]
     results: list[Result] = []
     for number, (arm, seed, recipe) in enumerate(recipes, 1):
         console.print(Text.assemble((f"\n{number}/{len(recipes)} {arm.label}", "bold"), f", seed {seed}"))
@@ -52,11 +56,12 @@ def foresee_arms(
 
     The calls are those of one seed, forecast from earlier runs in the store. Raises RecipeError and MachineError.
     """
-    return [_foreseen(arm, seeds, budget, machine, store) for arm in arms]
+    by_arm = zip(*(arm_recipes(arms, seed, *budget) for seed in range(seeds)), strict=True)
+    return [_foreseen(arm, recipes, machine, store) for arm, recipes in zip(arms, by_arm, strict=True)]
 
 
-def _foreseen(arm: Arm, seeds: int, budget: tuple[str, float | None], machine: Machine, store: Store) -> dict[str, Any]:
-    recipes = [arm_recipe(arm, seed, *budget) for seed in range(seeds)]
+def _foreseen(arm: Arm, recipes: Sequence[Recipe], machine: Machine, store: Store) -> dict[str, Any]:
+    """Of the recipes of each seed."""
     first = recipes[0]
     entries = machine.entries(first.roles, priced=first.budget.usd is not None)
     evidence, earlier_runs = earlier(store, first, machine)

@@ -89,7 +89,7 @@ def share_of(step: AnyStep, waiting: int, later: list[AnyStep], sizes: Mapping[s
 
 def calls_to_judge(recipe: Recipe, round_number: int, *, probed: bool = False) -> int:
     """Calls that judges of exams will be asked at most, from the examination of this round on: every reply that is still
-    to be graded and the cases of the courts that are still to be held, once each, and some repairs.
+    to be graded and the cases of the courts that are still to be held, as often as the critic asks, and some repairs.
 
     `probed` says that this round's probe is over. In the first round, the base takes the probe too.
     """
@@ -99,7 +99,7 @@ def calls_to_judge(recipe: Recipe, round_number: int, *, probed: bool = False) -
         if isinstance(exam, JudgedExam):
             students = {"probe": left + opening - probed, "train": left, "test": 2}[exam.part]
             asked = sum(item.skill != CANARY for item in exam_items(recipe, name)) * exam.samples
-            calls += students * asked + (exam.cases if opening or exam.part == "test" else 0)
+            calls += exam.critic.calls * (students * asked + (exam.cases if opening or exam.part == "test" else 0))
     return ceil((1 + REPAIRS) * calls)
 
 

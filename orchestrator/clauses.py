@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from agents.kinds import Critic, Generator, Selection, Verifier
+from agents.kinds import Critic, Fields, Generator, Selection, Verifier
 from agents.registry import as_list, part
 from orchestrator.clause import Clause
 from orchestrator.kinds import Format, Mixture, Objective
@@ -43,6 +43,15 @@ class Step(Clause):
     """Stream it fills."""
 
 
+class Together(Clause):
+    """Materials that a generator gets as one."""
+
+    by: Annotated[list[str], Field(min_length=1)]
+    """Fields in which they agree."""
+    shows: Annotated[list[str], Field(min_length=1)]
+    """Fields of each that the generator sees, as the entries of `candidates`."""
+
+
 class Generate(Step):
     """Every material of the streams goes to the generator, `samples` times for each role."""
 
@@ -52,6 +61,10 @@ class Generate(Step):
     samples: int = Field(default=1, ge=1, le=64)
     shows: Annotated[list[str], Field(min_length=1)] | None = None
     """Fields of the material that the generator may see; by default those its class reads."""
+    adds: dict[Name, str] = {}
+    """Fields that its drafts have besides, such as the task that they teach."""
+    together: Together | None = None
+    """Whether materials that agree in some fields are one, such as all candidates for one question."""
 
     @model_validator(mode="after")
     def _someone_writes(self) -> "Generate":
@@ -70,7 +83,13 @@ class Judge(Step):
     """Several judge each draft, and the critic sums their judgements up."""
     but_author: bool = False
     """Whether the role that wrote a draft does not judge it (peer review)."""
+    only: dict[str, OneOrMore] = {}
+    """Fields, and what they must say for a draft to be judged; any other is let through as it is."""
     rejected_to: Name | None = None
+
+    def concerns(self, fields: Fields) -> bool:
+        """Whether a draft with these fields is judged at all."""
+        return all(str(fields.get(name, "")) in values for name, values in self.only.items())
 
     @model_validator(mode="after")
     def _a_critic_asks_someone(self) -> "Judge":
@@ -87,7 +106,17 @@ class Select(Step):
     """All drafts of the streams are judged together."""
 
     select: part(Selection)  # type: ignore[valid-type]
+    labels: Name | None = None
+    """A judging step before it, for a selection that learns: what it accepted is a good example, what it rejected a bad one."""
     rejected_to: Name | None = None
+
+    @model_validator(mode="after")
+    def _who_learns_has_labels(self) -> "Select":
+        if self.select.learns and self.labels is None:
+            raise ValueError(f"selection {self.select.use!r} learns; say which judging step has labels with `labels:`")
+        if self.labels and not self.select.learns:
+            raise ValueError(f"selection {self.select.use!r} learns nothing; remove `labels:`")
+        return self
 
 
 def _operation(data: Any) -> str:

@@ -137,7 +137,9 @@ def parse_arms(texts: Sequence[str], edits: Sequence[str] = ()) -> list[Arm]:
 def _arm(text: str, edits: Sequence[str]) -> Arm:
     recipe, *own = text.split("+")
     if not recipe or not all("=" in edit for edit in own):
-        raise RecipeError(f"an arm is a recipe, with edits behind `+`, e.g. demo+seeds.tasks=1000; found {text!r}")
+        raise RecipeError(
+            f"an arm is a recipe, with edits behind `+`, e.g. demo+seeds.tasks=1000, whose values hold no `+`; found {text!r}"
+        )
     if any(edit.partition("=")[0].strip() == "seed" for edit in (*edits, *own)):
         raise RecipeError("a comparison sets `seed` itself, the same for all arms; say how many seeds with --seeds")
     return Arm(text, recipe, (*edits, *own))
@@ -177,6 +179,19 @@ def arm_recipe(arm: Arm, seed: int, currency: str, cap: float | None) -> Recipe:
         named = re.sub(r"[^a-z0-9_-]", "_", f"{recipe.name}-at-{amount:.15g}-{currency}")
     resolved = {**recipe.resolved(), "name": named, "budget": budget.model_dump()}
     return validate_recipe(resolved, f"arm {arm.label!r}")  # anew: a copy would keep the digest
+
+
+def arm_recipes(arms: Sequence[Arm], seed: int, currency: str, cap: float | None) -> list[Recipe]:
+    """The recipe of each arm. Raises RecipeError, also for two arms that are one method: they would be one run."""
+    recipes = [arm_recipe(arm, seed, currency, cap) for arm in arms]
+    first: dict[str, str] = {}
+    for arm, recipe in zip(arms, recipes, strict=True):
+        if (other := first.setdefault(recipe.digest, arm.label)) != arm.label:
+            raise RecipeError(
+                f"arms {other!r} and {arm.label!r} are the same method, so there is nothing to compare; perhaps an edit sets "
+                f"what is so already, see `orchestrator check {arm.recipe}`"
+            )
+    return recipes
 
 
 def result_of(store: Store, run: Run, recipe: Recipe, arm: Arm, currency: str) -> Result:

@@ -14,6 +14,7 @@ from typing import Any
 
 from agents.carrier import COLLECT_AFTER
 from agents.kinds import Part
+from agents.registry import components_in
 from agents.teacher import BudgetSpent
 from orchestrator import datasets, gathering, hindsight, planning, production, training
 from orchestrator.allotment import allot_round, allot_step, is_closed
@@ -145,6 +146,7 @@ async def open_work(
     run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
     for student in recipe.students.values():
         machine.base(student.base)  # a base that is not there is said before anything is paid for
+    _check_parts(recipe)
     folder = run_folder(runs, run.key)
     with _held(folder), _budget_noted(store, run):
         ledger = RunLedger(store, run.key, recipe.budget)
@@ -152,6 +154,13 @@ async def open_work(
         async with aclosing(ledger), teachers_for(recipe.roles, machine, ledger, log) as teachers:
             guarded = guarded_keys(recipe)
             yield Work(recipe, run, store, ledger, machine, folder, teachers, guarded, **listening)
+
+
+def _check_parts(recipe: Recipe) -> None:
+    """Raises MachineError for a component that cannot work on this machine, before anything is paid for."""
+    for part in components_in(recipe):
+        if lacks := part.missing():
+            raise MachineError(f"{part.use}, which recipe {recipe.name!r} names, cannot work here: {lacks}")
 
 
 def _spare_the_living() -> None:

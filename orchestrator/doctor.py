@@ -86,7 +86,7 @@ def _base() -> list[Finding]:
 def _programs() -> list[Finding]:
     """A warning at most: only recipes that have programs carried out need it."""
     if found := trouble():
-        return [Finding("programs", "warn", found, "only recipes with `program_value` need it")]
+        return [Finding("programs", "warn", found, "only recipes that carry programs out need it")]
     return [Finding("programs", "ok", "programs of models run in bubblewrap, isolated")]
 
 

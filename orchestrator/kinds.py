@@ -29,6 +29,9 @@ class ExamItem:
     split_key: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     """What else the source says of it: choices, a reference solution."""
+    choices: tuple[str, ...] = ()
+    """What may follow the prompt, where the student is asked how likely each is rather than for a reply; what counts as
+    its reply is then a JSON list of [log-probability in nats, whether each token is its likeliest]."""
 
 
 @dataclass(frozen=True)

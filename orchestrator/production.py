@@ -5,7 +5,7 @@ A stage asks the store what is already done and does the rest, so a retry, a cra
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,9 +22,11 @@ from agents.kinds import (
     UnreadableReply,
     Verifier,
     Writing,
+    accepted,
 )
 from agents.teacher import BudgetSpent, PriceUnknown
 from orchestrator.clauses import AnyStep, Generate, Judge, Select, component_of, roles_of
+from orchestrator.grouping import CANDIDATES, Group, grouped
 from orchestrator.recipe import RecipeError
 from orchestrator.streams import Streams
 from orchestrator.work import Work
@@ -34,6 +36,9 @@ T = TypeVar("T")
 BATCH = 256
 SPLIT_GUARD = "split_guard"
 """Judge that rejects a new item which belongs to an exam. It is always on; a recipe cannot remove it."""
+
+NOT_ASKED = "not asked"
+"""Why a draft passes a judge that the recipe's `only` keeps from judging it."""
 
 
 class Unpaid(Unanswered):
@@ -64,10 +69,31 @@ def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
         done = work.store.parents(work.run.key, step.step, plan.round)
     else:
         done = work.store.judged(work.run.key, step.step, plan.round).keys()
+    if isinstance(step, Generate) and step.together:
+        return _batches_of_groups(work, step, keys, done)
     open_keys = [key for key in keys if key not in done]
     if isinstance(step, Select):
         return [keys] if open_keys else []
     return [open_keys[i : i + BATCH] for i in range(0, len(open_keys), BATCH)]
+
+
+def _batches_of_groups(work: Work, step: Generate, keys: list[str], done: Collection[str]) -> list[list[str]]:
+    """A group is done if what was written of it is named after it; it is never parted."""
+    waiting = [group for group in _units(step, _of_keys(work, keys)) if group.key not in done]
+    members = [[member.key for member in _members(group)] for group in waiting]
+    return [[key for group in members[i : i + BATCH] for key in group] for i in range(0, len(members), BATCH)]
+
+
+def _units(step: Generate, materials: Sequence[Seed | Draft]) -> Sequence[Seed | Draft | Group]:
+    """What the generator gets one by one."""
+    if step.together is None:
+        return materials
+    with _explained(step, materials[0] if materials else None):
+        return grouped(materials, step.together)
+
+
+def _members(unit: Seed | Draft | Group) -> Sequence[Seed | Draft]:
+    return unit.members if isinstance(unit, Group) else [unit]
 
 
 def at_once(work: Work, step: AnyStep) -> int:
@@ -88,7 +114,9 @@ async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) ->
 
 
 async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[Seed | Draft]) -> Yield:
-    asked = [(m, role, i) for m in materials for role in (step.role or [""]) for i in range(step.samples)]
+    asked = [
+        (unit, role, i) for unit in _units(step, materials) for role in (step.role or [""]) for i in range(step.samples)
+    ]
     written = await together(_write(work, step, m, role, i) for m, role, i in asked)
     await work.ledger.flush()  # a draft that is there says that its call has been read
     pairs = list(zip(asked, written, strict=True))
@@ -113,7 +141,7 @@ def _causes(results: Sequence[Any]) -> Counter[str]:
 
 
 async def _write(
-    work: Work, step: Generate, material: Seed | Draft, role: str, sample: int
+    work: Work, step: Generate, material: Seed | Draft | Group, role: str, sample: int
 ) -> list[Writing] | UnreadableReply | Unanswered:
     """What was written, or why nothing was: a reply that could not be read is stored as such, one that never came is not."""
     generator: Generator = step.generate
@@ -121,6 +149,8 @@ async def _write(
         visible = {
             name: material.fields[name] for name in step.shows or generator.reads if _shown(step, material, name)
         }
+        if isinstance(material, Group):
+            visible[CANDIDATES] = material.candidates
         try:
             return await generator.write(visible, _teacher(work, role).several(step.samples), sample)
         except (UnreadableReply, Unanswered) as error:
@@ -129,13 +159,13 @@ async def _write(
             return unpaid(work, error)
 
 
-def _shown(step: Generate, material: Seed | Draft, name: str) -> bool:
+def _shown(step: Generate, material: Seed | Draft | Group, name: str) -> bool:
     """A field that the recipe shows must be there; one that the generator reads by itself need not be."""
     return step.shows is not None or name in material.fields
 
 
 @contextmanager
-def _explained(step: AnyStep, material: Seed | Draft | None) -> Iterator[None]:
+def _explained(step: AnyStep, material: Seed | Draft | Group | None) -> Iterator[None]:
     """A component that is given what it cannot use says which field it misses, or why."""
     try:
         yield
@@ -148,7 +178,7 @@ def _explained(step: AnyStep, material: Seed | Draft | None) -> Iterator[None]:
 
 
 def _draft(
-    work: Work, plan: Plan, step: Generate, material: Seed | Draft, role: str, sample: int, writing: Writing
+    work: Work, plan: Plan, step: Generate, material: Seed | Draft | Group, role: str, sample: int, writing: Writing
 ) -> Draft:
     generator: Generator = step.generate
     fields = writing.fields if generator.opens else {**material.fields, **writing.fields}
@@ -159,8 +189,8 @@ def _draft(
         round=plan.round,
         step=step.step,
         kind=generator.writes,
-        fields=fields,
-        parents=[material.key],
+        fields={**fields, **step.adds},
+        parents=[member.key for member in _members(material)],
         skill=material.skill,
         split_key=split_key,
         producer=f"{generator.signature} {model}".strip(),
@@ -188,14 +218,16 @@ def _split_verdict(work: Work, step: Generate, draft: Draft) -> Verdict:
 
 
 async def _judge(work: Work, plan: Plan, step: Judge, drafts: Sequence[Draft]) -> Yield:
+    asked = [draft for draft in drafts if step.concerns(draft.fields)]
     judgements: Sequence[Judgement | Unanswered]
     if isinstance(step.judge, Verifier):
-        with _explained(step, drafts[0] if drafts else None):
-            judgements = await step.judge.judge_all(drafts)
+        with _explained(step, asked[0] if asked else None):
+            judgements = await step.judge.judge_all(asked)
     else:
-        judgements = await together(_judgement(work, step, draft) for draft in drafts)
+        judgements = await together(_judgement(work, step, draft) for draft in asked)
     await work.ledger.flush()
-    return _commit(work, plan, step, drafts, judgements)
+    let_by = [draft for draft in drafts if not step.concerns(draft.fields)]
+    return _commit(work, plan, step, [*asked, *let_by], [*judgements, *(accepted(NOT_ASKED) for _ in let_by)])
 
 
 async def _judgement(work: Work, step: Judge, draft: Draft) -> Judgement | Unanswered:
@@ -246,8 +278,22 @@ def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yi
     keys = [key for number in range(1, plan.round) for key in _streams(work).let_through(step, step.to, number)]
     earlier = [draft for draft in _of_keys(work, keys) if isinstance(draft, Draft)]
     with _explained(step, drafts[0] if drafts else None):
-        judgements = step.select.choose(drafts, earlier)
+        judgements = step.select.choose(drafts, earlier, _labelled(work, plan, step))
     return _commit(work, plan, step, drafts, judgements)
+
+
+def _labelled(work: Work, plan: Plan, step: Select) -> list[tuple[Draft, bool]]:
+    if step.labels is None:
+        return []
+    judged = {
+        key: outcome == Outcome.ACCEPTED
+        for number in range(1, plan.round + 1)
+        for key, outcome in work.store.judged(work.run.key, step.labels, number).items()
+        if outcome != Outcome.UNREADABLE
+    }
+    drafts = [draft for draft in _of_keys(work, sorted(judged)) if isinstance(draft, Draft)]
+    judge = next(one for one in work.recipe.lessons if one.step == step.labels and isinstance(one, Judge))
+    return [(draft, judged[draft.key]) for draft in drafts if judge.concerns(draft.fields)]
 
 
 def _commit(

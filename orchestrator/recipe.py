@@ -173,6 +173,11 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.rglob("*.yaml"))}
 
 
+def family_of(path: Path) -> str:
+    """The folder that a shipped recipe lies in; empty for those that lie in none."""
+    return path.relative_to(SHIPPED).parent.as_posix().removeprefix(".")
+
+
 def _find(place: str | Path) -> Path:
     path, shipped = Path(place), shipped_recipes()
     if path.is_file():

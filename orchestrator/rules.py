@@ -3,7 +3,7 @@
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.clauses import BRIEFS, FAILURES, FED, MISTAKES, AnyStep, Generate, roles_of
+from orchestrator.clauses import BRIEFS, FAILURES, FED, MISTAKES, AnyStep, Generate, Judge, Select, roles_of
 
 if TYPE_CHECKING:
     from orchestrator.recipe import Recipe
@@ -32,6 +32,9 @@ def _check_streams(recipe: "Recipe") -> None:
                 raise ValueError(
                     f"step {step.step!r} judges {stream!r}, which holds no drafts; generate some from it first"
                 )
+        if isinstance(step, Select) and step.labels:
+            judging = [one.step for one in recipe.lessons if isinstance(one, Judge) and one.step in steps]
+            _known(step.labels, judging, f"step {step.step!r} learns from", "a judging step before it")
         _check_filled(recipe, step, read)
         read |= set(step.sources)
         known += filled(step)

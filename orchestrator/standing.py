@@ -85,8 +85,6 @@ def standing_of(store: Store, run: Run) -> Standing:
     probe = [card for card in cards if card.exam == main_exam(recipe, "probe")]
     chosen = best_of(store, run, recipe)
     best, base = chosen.key if chosen else "", probe[0].student if probe else ""
-    probed = probed_sources(recipe)
-    kept = [name for name in exams_of(recipe, "test") if recipe.exams[name].source not in probed]
     return Standing(
         run=run,
         recipe=recipe,
@@ -96,7 +94,7 @@ def standing_of(store: Store, run: Run) -> Standing:
         probe=probe,
         best=best,
         test=_pair(cards, main_exam(recipe, "test") or "", base, best),
-        kept=[_pair(cards, exam, base, best) for exam in kept],
+        kept=[_pair(cards, exam, base, best) for exam in kept_exams(recipe)],
     )
 
 
@@ -110,6 +108,25 @@ def main_exam(recipe: Recipe, part: Part) -> str | None:
     """The exam that a run is judged by: of this part, and on what the probe asks about."""
     probed = probed_sources(recipe)
     return next((name for name in exams_of(recipe, part) if recipe.exams[name].source in probed), None)
+
+
+def kept_exams(recipe: Recipe) -> list[str]:
+    """The tests on what is not taught, which tell what was forgotten."""
+    probed = probed_sources(recipe)
+    return [name for name in exams_of(recipe, "test") if recipe.exams[name].source not in probed]
+
+
+def unchecked(recipe: Recipe) -> list[str]:
+    """What nobody will know of a run of this recipe, a sentence each."""
+    said = []
+    if main_exam(recipe, "test") is None:
+        said.append(
+            "The recipe has no exam with `part: test` on what is taught, so the figures are of the probe, which steers the "
+            "lessons."
+        )
+    if not kept_exams(recipe):
+        said.append("The recipe has no test on what is not taught, so nobody knows what was forgotten.")
+    return said
 
 
 def _pair(cards: Sequence[Scorecard], exam: str, base: str, best: str) -> Pair:

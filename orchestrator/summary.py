@@ -8,7 +8,7 @@ from orchestrator.examination.decontamination import JUDGE
 from orchestrator.examination.items import CANARY, CODE_WORDS
 from orchestrator.hindsight import compared
 from orchestrator.kinds import JudgedExam
-from orchestrator.standing import Pair, Standing, standing_of
+from orchestrator.standing import Pair, Standing, standing_of, unchecked
 from orchestrator.story import COMPUTING, RoundStory, story_of
 from storage.records import CallOutcome, Hearing, Outcome, Run, Scorecard
 from storage.store import Store
@@ -111,7 +111,7 @@ def summary_of(store: Store, standing: Standing) -> Summary:
         exams=[_examined(standing, card) for card in standing.cards],
         canaries=_canaries(store, standing),
         hearings=[_heard(hearing, standing) for hearing in store.hearings(run.key)],
-        unchecked=_unchecked(standing),
+        unchecked=unchecked(standing.recipe),
         forecast=compared(store, run),
     )
 
@@ -181,15 +181,3 @@ def _heard(hearing: Hearing, standing: Standing) -> dict[str, Any]:
     facts = hearing.model_dump(include={"role", "judge", "model", "admitted", "why"})
     cases = sum(hearing.figures.get(kind, 0) for kind in kinds)
     return {"exams": sorted(exams), **facts, "cases": cases, **{name: hearing.figures.get(name) for name in measured}}
-
-
-def _unchecked(standing: Standing) -> list[str]:
-    said = []
-    if not standing.test.exam:
-        said.append(
-            "The recipe has no exam with `part: test` on what is taught, so the figures are of the probe, which steers the "
-            "lessons."
-        )
-    if not standing.kept:
-        said.append("The recipe has no test on what is not taught, so nobody knows what was forgotten.")
-    return said

@@ -30,6 +30,7 @@ class BetterThanReference(Critic):
     with `shows_gold: true` gives. Raises UnfitDraft without one.
     """
 
+    calls = 2
     gap: float = Field(default=1.0, gt=0, le=9)
     """Points by which a reference must be better for the draft to be rejected; the paper's is 1."""
     temperature: float = Field(default=0.2, ge=0, le=2)

@@ -48,11 +48,16 @@ class Profile:
     errors, it is worth 2 points at the default rate; Learn-to-Reason (Wang et al. 2023) reports 1.6 to 3."""
     order_bias: float = 0.05
     """How often it prefers the first of two answers for being the first."""
+    hijackable: float = 0.0
+    """How often it does what a planted sentence (ORDER) says, wherever that stands outside the tagged material: one inside
+    its section never moves it, so that a prompt that lets a text out of its section is found out."""
 
     def error_in(self, skill: str) -> float:
         return self.weak.get(skill, self.error_rate)
 
 
+ORDER = re.compile(r"\bignore (?:all|everything|the) (?:of the )?(?:above|before) and answer (\w+)", re.IGNORECASE)
+"""What a hijackable teacher obeys, and the word that it is then to answer."""
 RATE = re.compile(r"0?\.[0-9]+|[01](?:\.0*)?")
 RATES = tuple(rate.name for rate in fields(Profile) if rate.name != "weak")
 PROFILES: Mapping[str, Profile] = {
@@ -117,6 +122,10 @@ class Writer:
 
     def write(self, schema: Any) -> dict[str, Any]:
         asked = properties(schema)
+        # Chance is drawn for hijackable teachers alone, so that the others say what they have always said.
+        hijacked = self.profile.hijackable and self.rng.random() < self.profile.hijackable
+        if hijacked and (told := ORDER.search(outside_tags(self.text))):
+            return {name: _saying(told[1], prop) for name, prop in asked.items()}
         return _formed(asked, self._answer(asked))
 
     def _answer(self, asked: Mapping[str, Schema]) -> dict[str, Any]:
@@ -226,6 +235,23 @@ def _expanded(node: Any, definitions: Any, followed: int = 0) -> Any:
 
 def _formed(asked: Mapping[str, Schema], written: Mapping[str, Any]) -> dict[str, Any]:
     return {name: written[name] if name in written else _filler(prop) for name, prop in asked.items()}
+
+
+def outside_tags(text: str) -> str:
+    """A prompt without what stands in its sections."""
+    for value in read_tagged(text).values():
+        text = text.replace(f">\n{value}\n</", ">\n</")
+    return text
+
+
+def _saying(word: str, prop: Schema) -> Any:
+    """This word in every text that is asked for."""
+    if prop.get("type") == "object":
+        return {name: _saying(word, inner) for name, inner in properties(prop).items()}
+    if prop.get("type") == "array":
+        inner = prop.get("items")
+        return [_saying(word, inner if isinstance(inner, Mapping) else {})]
+    return word if prop.get("type") == "string" else _filler(prop)
 
 
 def _filler(prop: Schema) -> Any:

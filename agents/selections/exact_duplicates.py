@@ -11,7 +11,9 @@ class ExactDuplicates(Selection):
 
     fields: tuple[str, ...] = ("question", "answer")
 
-    def choose(self, drafts: Sequence[Draft], earlier: Sequence[Draft]) -> list[Judgement]:
+    def choose(
+        self, drafts: Sequence[Draft], earlier: Sequence[Draft], labelled: Sequence[tuple[Draft, bool]] = ()
+    ) -> list[Judgement]:
         first = {self._text(draft): draft.key for draft in reversed(earlier)}
         judgements = []
         for draft in drafts:

@@ -19,7 +19,9 @@ class MajorityVote(Selection):
     share: float = Field(default=0.6, gt=0, le=1)
     at_least: int = Field(default=2, ge=1)
 
-    def choose(self, drafts: Sequence[Draft], earlier: Sequence[Draft]) -> list[Judgement]:
+    def choose(
+        self, drafts: Sequence[Draft], earlier: Sequence[Draft], labelled: Sequence[tuple[Draft, bool]] = ()
+    ) -> list[Judgement]:
         questions: dict[str, list[Draft]] = {}
         for draft in drafts:
             questions.setdefault(draft.fields["question"], []).append(draft)

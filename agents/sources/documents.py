@@ -1,11 +1,12 @@
 import hashlib
 import os
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,9 @@ from agents.converting import FORMS, Outline, read_document
 from agents.kinds import Fields, Material, Part, SourceError
 from agents.registry import register
 from agents.splits import SplitByHash, fingerprint, folded
+
+UNDECODED = re.compile("[\udc80-\udcff]")
+"""What stands in a file's name for bytes that are not UTF-8."""
 
 
 @register("documents")
@@ -46,6 +50,11 @@ class Documents(SplitByHash):
         if self.stride is not None and not (self.sentences and self.stride <= self.sentences):
             raise ValueError(
                 "`stride` is for windows of `sentences`, and at most as many: others would leave sentences out"
+            )
+        if self.split_by == "passage" and self.stride != self.sentences and self.stride:
+            raise ValueError(
+                "windows that overlap would have the same sentences in train, probe and test; split by document, or let "
+                "`stride` be as many as `sentences`"
             )
         return self
 
@@ -124,12 +133,21 @@ class Documents(SplitByHash):
             raise SourceError(
                 f"{self.path} holds no documents; expected {', '.join(FORMS)}, found {', '.join(others[:8]) or 'no files'}"
             )
-        yield from documents
+        for path, name in documents:
+            if UNDECODED.search(name):
+                raise SourceError(f"{os.fsencode(path)!r} has a name that is not UTF-8; rename it")
+            yield path, name
 
 
 def _below(root: Path) -> Iterator[tuple[Path, str]]:
-    """Links to folders are not followed: they may lead round in a circle."""
-    for folder, folders, names in os.walk(root):
+    """Links to folders are not followed: they may lead round in a circle. Raises SourceError for an unreadable folder."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise SourceError(
+            f"cannot read {error.filename}: {error.strerror}; make it readable, or take it away"
+        ) from error
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(folder, name)

@@ -5,7 +5,7 @@ from pydantic import field_validator
 
 from agents.kinds import Fields, Material, Part, Source
 from agents.registry import register
-from agents.rehearsal import world
+from agents.rehearsal import triples, world
 
 
 @register("rehearsal_world")
@@ -41,8 +41,9 @@ class RehearsalWorld(Source):
             yield Material(fields, item.split_key, item.skill, f"rehearsal:{skill}:{seed}:{part}:{i}")
 
     def split_key(self, fields: Fields) -> str:
-        known = world.recognise(fields["question"])
-        return known[0].split_key(known[1]) if known else fields["question"]
+        text = str(fields.get("question") or fields.get("head", ""))
+        known = world.recognise(text)
+        return known[0].split_key(known[1]) if known else triples.split_key(text) or text
 
     def part_of(self, split_key: str) -> Part:
         return world.part_of(split_key)

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
@@ -7,7 +6,7 @@ from pydantic import Field
 from agents.answers import same_answer
 from agents.kinds import Judgement, UnfitDraft, Verifier, accepted, rejected
 from agents.registry import register
-from agents.sandbox import Limits, Ran, SandboxError, Scalar, run_programs, run_programs_aside
+from agents.sandbox import Limits, Ran, SandboxError, run_programs, run_programs_aside, said, trouble
 from storage.records import Draft
 
 TAIL = 200
@@ -25,6 +24,9 @@ class ProgramValue(Verifier):
     """CPU time of one program; four times as long by the clock."""
     megabytes: Annotated[int, Field(ge=64, le=16_384)] = 256
     """Memory of one program, in MiB."""
+
+    def missing(self) -> str | None:
+        return trouble()
 
     def judge(self, draft: Draft) -> Judgement:
         gold, program = _gold(draft), str(draft.fields["program"])
@@ -62,20 +64,3 @@ def _judgement(ran: Ran, gold: str) -> Judgement:
     evidence = {"gold": gold, "value": value, "stdout": ran.stdout[-TAIL:]}
     judge = accepted if same_answer(value, gold) else rejected
     return judge("the value is right" if judge is accepted else "wrong value", evidence=evidence)
-
-
-def said(value: Scalar | list[Scalar]) -> str:
-    """A value as an answer is written: 3 for 3.0, 0.3 for 0.1 + 0.2, 1/3 for a fraction, entries with commas."""
-    if isinstance(value, list):
-        return ", ".join(said(entry) for entry in value)
-    if isinstance(value, float):
-        # Twelve digits are what a sum of money needs, and leave the last four to errors of rounding.
-        value = Decimal(int(value)) if value.is_integer() and abs(value) < 2**53 else Decimal(f"{value:.12g}")
-    if isinstance(value, Decimal):
-        # Beyond this an exponent says it shorter; `normalize` would round to the context's precision.
-        return _without_zeros(f"{value:f}") if abs(value.adjusted()) < 300 else str(value)
-    return str(value)
-
-
-def _without_zeros(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -28,6 +28,7 @@ class Line:
     key: str
     prompt: Messages
     max_tokens: int
+    choices: tuple[str, ...] = ()
 
 
 async def converse(
@@ -99,7 +100,8 @@ async def _turn(
     for (key, sample), asked in asks.items():
         for number, ask in enumerate(asked):
             job = _job(work, ask.job or student.job)
-            line = Line(f"{key}#{sample}.{number}", _prompt(work, job, items[key], ask), limits[key.partition("/")[0]])
+            item, limit = items[key], limits[key.partition("/")[0]]
+            line = Line(f"{key}#{sample}.{number}", _prompt(work, job, item, ask), limit, item.choices)
             of_job.setdefault(job.job, []).append(line)
     said: dict[str, Said] = {}
     for name, lines in of_job.items():

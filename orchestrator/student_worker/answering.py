@@ -10,6 +10,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from orchestrator.student_worker.choosing import likelihoods
 from orchestrator.student_worker.events import Events
 
 BATCH = 64
@@ -23,7 +24,7 @@ def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
     """Writes `replies.jsonl` beside the job; facts of the result: replies, and tokens of all of them.
 
     A job may say `temperature` (0: greedy), `top_p` (1) and `seed` (0); a question says `max_tokens`, and its reply is
-    cut there. A line holds
+    cut there; one with `choices` is not answered but scored (`choosing.likelihoods`). A line holds
 
     - `key` of the question;
     - `reply`, without special tokens, and `tokens`, how many were generated, the end token counted;
@@ -39,7 +40,8 @@ def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
     """
     sampling = _sampling(job.get("temperature", 0.0), job.get("top_p", 1.0))
     tokenizer, model = _student(job["base"], job["adapter"])
-    asked = [json.loads(line) for line in Path(job["questions"]).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in Path(job["questions"]).read_text(encoding="utf-8").splitlines()]
+    asked = [line for line in lines if not line.get("choices")]
     texts = [tokenizer.apply_chat_template(q["prompt"], tokenize=False, add_generation_prompt=True) for q in asked]
     limits = [q["max_tokens"] for q in asked]
     # by limit first: few batches hold questions that wait for another's longer limit
@@ -54,9 +56,11 @@ def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
             for i, reply in zip(chosen, _generate(model, tokenizer, batch, sampling), strict=True):
                 out.write(json.dumps({"key": asked[i]["key"], **reply}) + "\n")
                 total += reply["tokens"]
-            events.say("answered", done=start + len(chosen), of=len(order))
+            events.say("answered", done=start + len(chosen), of=len(lines))
+        for line in likelihoods(model, tokenizer, [line for line in lines if line.get("choices")]):
+            out.write(json.dumps(line) + "\n")
     os.replace(partial, Path(job["folder"]) / "replies.jsonl")
-    return {"replies": len(order), "tokens": total}
+    return {"replies": len(lines), "tokens": total}
 
 
 def _sampling(temperature: float, top_p: float) -> dict[str, Any]:

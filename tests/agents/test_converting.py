@@ -124,11 +124,50 @@ def test_any_soup_of_tags_is_read(parts: list[str]) -> None:
     assert all(block.text.strip() for block in html("".join(parts)).blocks)
 
 
-@pytest.mark.parametrize("soup", ["<" * 50_000, "<!--" * 50_000, "<td>" * 50_000, "</" * 20_000, "&" * 100_000])
+SOUPS = ["<", "<!--", "<td>", "</", "&", "<a ", "<a b='", "<![CDATA[", "</svg>", "<svg><nav></button>"]
+
+
+@pytest.mark.parametrize("soup", [*(part * 50_000 for part in SOUPS), "<svg>" * 50_000 + "</nav>" * 50_000])
 def test_time_grows_with_the_length_of_a_soup(soup: str) -> None:
     began = time.process_time()
     html(soup)
     assert time.process_time() - began < 5
+
+
+def test_time_grows_with_the_pieces_of_a_title() -> None:
+    began = time.process_time()
+    html("<title>" + "a<b>" * 50_000)
+    assert time.process_time() - began < 5
+
+
+SPACES = " " * 100_000
+LINES = [
+    f"# a{SPACES}b",
+    f"# {'a #' * 50_000}b",
+    f"---\ntitle: a{SPACES}b\n---\nx",
+    f"a|b\n{SPACES}-x",
+    f"a|b\n-{SPACES}x",
+]
+
+
+@pytest.mark.parametrize("line", [*LINES, ("a" * 4_999 + " ") * 1_000], ids=range(len(LINES) + 1))
+def test_time_grows_with_the_length_of_a_line(tmp_path: Path, line: str) -> None:
+    began = time.process_time()
+    read(tmp_path / "a.md", line.encode())
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("line", "heading"),
+    [("# a ##  ", "a"), ("# a #b", "a #b"), ("# a#", "a#"), ("#", ""), ("## ##", ""), ("#\ta\t#", "a")],
+)
+def test_the_marks_that_close_a_heading_are_none_of_it(line: str, heading: str) -> None:
+    assert markdown(f"{line}\n\ntext").blocks[0].section == ((heading,) if heading else ())
+
+
+@pytest.mark.parametrize(("said", "title"), [("'The town'", "The town"), ('"It', '"It'), ("a: 'b'  ", "a: 'b'")])
+def test_the_title_of_front_matter_stands_without_its_quotes(said: str, title: str) -> None:
+    assert markdown(f"---\ntitle: {said}\n---\ntext").title == title
 
 
 def pdf(text: list[str]) -> bytes:
@@ -197,6 +236,11 @@ def test_a_pdf_is_read_and_its_broken_words_are_mended(tmp_path: Path) -> None:
     assert [block.text.split() for block in found.blocks] == ["Arven is a pleasant town. It has three bridges.".split()]
 
 
+def test_halves_of_surrogate_pairs_in_a_pdf_are_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", lambda _: "a \ud83d\ude00 b \ud800 c")
+    assert [block.text for block in read(tmp_path / "a.pdf", pdf(["any"])).blocks] == ["a 😀 b � c"]
+
+
 def test_headings_of_a_docx_are_headings(tmp_path: Path) -> None:
     paragraphs = [
         ("Title", "Towns"),
@@ -216,6 +260,8 @@ def test_byte_order_marks_line_ends_and_charsets_are_understood(tmp_path: Path) 
         assert told(read(tmp_path / "a.md", content)) == [("A", "b", False)]
     latin = '<meta charset="iso-8859-1"><p>d\xe9j\xe0'.encode("latin-1")
     assert told(read(tmp_path / "a.html", latin)) == [("", "déjà", False)]
+    assert told(read(tmp_path / "a.html", b'<meta charset="iso-8859-1"><p>it\x92s')) == [("", "it’s", False)]
+    assert told(read(tmp_path / "a.html", '<meta charset="utf-16"><p>déjà'.encode())) == [("", "déjà", False)]
     assert told(read(tmp_path / "a.txt", b"# no heading\r\n\r\n two")) == [
         ("", "# no heading", False),
         ("", " two", False),
@@ -249,6 +295,8 @@ BAD = [
     ("a.md", b"text\0text", r"a.md holds a NUL"),
     ("a.txt", "d\xe9j\xe0".encode("latin-1"), r"is not UTF-8 text .*iconv -f latin1 -t utf-8"),
     ("a.html", b'<meta charset="no-such"><p>x', r"is not NO-SUCH text"),
+    ("a.html", b'<meta charset="undefined"><p>x', r"is not UNDEFINED text"),
+    ("a.html", b'<meta charset="unicode_escape"><p>\\ud800', r"half of a surrogate pair"),
     ("a.md", b"x" * 5_000_000, r"a.md holds a word of more than 5,000 characters \(xxx"),
     ("a.pdf", b"", r"a.pdf cannot be read as a PDF"),
     ("a.pdf", b"not a PDF at all", r"a.pdf cannot be read as a PDF"),

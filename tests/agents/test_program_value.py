@@ -12,7 +12,8 @@ import pytest
 from agents.answers import same_answer
 from agents.kinds import UnfitDraft, Verifier
 from agents.registry import build
-from agents.verifiers.program_value import ProgramValue, said
+from agents.sandbox import said
+from agents.verifiers.program_value import ProgramValue
 from storage.records import Draft, Outcome
 from tests.contracts.isolated import needs_isolation
 from tests.contracts.whole import a_draft

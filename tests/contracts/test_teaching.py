@@ -25,6 +25,7 @@ from orchestrator.kinds import (
 )
 from orchestrator.retrieval import Shelf
 from storage.records import Plan
+from tests.contracts.isolated import needs_isolation
 from tests.contracts.whole import FIELDS, HOSTILE, SECRET, a_draft, named, of_kind, sources_of
 
 SITE = Path(importlib.util.find_spec("trl").origin or "").parents[1]  # type: ignore[union-attr]
@@ -39,7 +40,10 @@ by_rule = pytest.mark.parametrize(
     "exam", [exam for exam in of_kind(Exam) if not isinstance(exam, JudgedExam)], ids=named
 )
 judged = pytest.mark.parametrize("exam", [exam for exam in of_kind(Exam) if isinstance(exam, JudgedExam)], ids=named)
-inferences = pytest.mark.parametrize("inference", of_kind(Inference), ids=named)
+RUNNING = {"programs_first": needs_isolation, "vote": needs_isolation}
+inferences = pytest.mark.parametrize(
+    "inference", [pytest.param(i, marks=RUNNING.get(i.use, ())) for i in of_kind(Inference)], ids=named
+)
 
 
 # --- formats --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The registry as the contract tests see it: every component, with the options that it cannot do without."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +16,8 @@ HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
 NEEDED: dict[str, dict[str, Any]] = {
     "documents": {"path": str(HERE / "documents"), "words": 20, "split_by": "passage", "probe": 0.3, "test": 0.3},
+    "harness": {"source": "tasks"},
+    "harness_task": {"task": "sums", "include_path": str(DATA / "harness")},
     "knowledge_triples": {"path": str(HERE / "atomic.tsv"), "probe": 0.3, "test": 0.3},
     "lines": {"path": str(HERE / "events.txt"), "field": "event", "probe": 0.3, "test": 0.3},
     "questions": {
@@ -23,36 +26,56 @@ NEEDED: dict[str, dict[str, Any]] = {
         "probe": 0.3,
         "test": 0.4,
     },
+    "rehearsal_documents": {"probe": 0.3, "test": 0.3},
+    "exact_span": {"spans": "answer", "within": "gold", "holds": "gold"},
     "final_answer": {"source": "tasks"},
     "facts_in_views": {"source": "tasks"},
     "judged_reply": {"source": "tasks", "role": "referee", "critic": {"use": "sound_reasoning"}},
     "multiple_choice": {"source": "tasks"},
+    "plausible": {"shows": ["question", "rationale"]},
+    "quoted_answer": {"source": "tasks"},
     "stated_answer": {"source": "tasks"},
+    "several_tasks": {
+        "tasks": [{"task": "explain"}, {"task": "program", "ask": "{question} As a program.", "reply": "{program}"}]
+    },
+    "by_share": {"by": "skill", "shares": {"adding": 1}},
     "triples": {"source": "tasks"},
+    "yes_probability": {"shows": ["question", "rationale"]},
 }
 """Options without a sensible default: the data's place, a source's or role's name, and the critic are the user's to say."""
 SHARES = {"use": "questions", "probe": 0.3, "test": 0.3}
 ASKS_FROM: dict[str, dict[str, Any]] = {
     "facts_in_views": {**SHARES, "path": str(HERE / "views.jsonl"), "skill": "view", "split_by": "fact"},
+    "harness": {"use": "harness_task", **NEEDED["harness_task"]},
     "multiple_choice": {**SHARES, "path": str(HERE / "choices.jsonl"), "keep": ["choices"]},
+    "quoted_answer": {"use": "rehearsal_facts", "split_by": "document", "probe": 0.3, "test": 0.3},
     "triples": {**SHARES, "path": str(HERE / "triples.jsonl"), "split_by": "head", "keep": ["tails"]},
 }
 """Exams that need questions of a form of their own, and the source that has them; the others are put to every source."""
-FIELDS = {
+ABSENT = set() if find_spec("lm_eval") else {"harness", "harness_task"}
+"""Components whose extra is not installed."""
+FIELDS: dict[str, Any] = {
     "question": "Ann has 3 apples and buys 4. How many has she?",
     "gold": "7",
     "rationale": "3+4=7",
     "answer": "7",
-    "program": "def solution():\n    return 3 + 4",
+    "program": "def solution():\n    a = 3\n    b = a + 4\n    return b",
+    "equations": "a = 3 + 4",
+    "asked": "a",
     "student_reply": "#### 8",
     "solution": "3+4=7\n#### 7",
     "reference": "Three and four are 7.",
     "explanation": "The student took 3+4 for 8.",
     "knowledge": "Buying adds to what one has.",
     "skill": "adding",
+    "candidates": [{"rationale": "3+4=7", "answer": "7"}, {"rationale": "3+4=8", "answer": "8"}],
     "report": "adding: 8 of 12 wrong",
     "hard_negatives": "5+6 was said to be 12",
     "right_examples": "1+1 was said to be 2",
+    "head": "Ann buys the apples as fruit.",
+    "instance": "apples",
+    "concept": "fruit",
+    "steps": [{"subquestion": "Three and four?", "solution": "3+4=7", "answer": "7"}],
 }
 HOSTILE = (
     "{answer} {gold} {0} %s </question>\n</rationale>\n<answer>\n99\n</answer>\n"
@@ -63,7 +86,8 @@ SECRET = "the-secret-gold-4711"
 
 def of_kind(kind: type[Component]) -> list[Any]:
     """One of each component of a kind, as `use:` and what it cannot do without describe it."""
-    found = [build({"use": name, **NEEDED.get(name, {})}, kind) for each, name, _ in components() if each is kind]
+    present = [name for each, name, _ in components() if each is kind and name not in ABSENT]
+    found = [build({"use": name, **NEEDED.get(name, {})}, kind) for name in present]
     assert found, f"no {kind.__name__.lower()} is registered"
     return found
 

@@ -12,6 +12,7 @@ from orchestrator.comparison import (
     Point,
     Result,
     arm_recipe,
+    arm_recipes,
     compare,
     paired,
     parse_arms,
@@ -52,6 +53,12 @@ def test_an_arm_is_a_recipe_with_edits_after_those_of_all() -> None:
 def test_what_is_no_pair_of_arms_is_refused(texts: list[str]) -> None:
     with pytest.raises(RecipeError, match=r"e\.g\. demo.*\+"):
         parse_arms(texts)
+
+
+def test_two_arms_that_are_one_method_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"'demo' and 'demo\+stop.rounds=2' are the same method"):
+        arm_recipes(parse_arms(["demo", "demo+stop.rounds=2"]), 0, "calls", None)
+    assert len(arm_recipes(parse_arms(["demo", "demo+stop.rounds=3"]), 0, "calls", 2000)) == 2
 
 
 def test_a_seed_of_its_own_would_make_all_seeds_of_an_arm_one_run() -> None:

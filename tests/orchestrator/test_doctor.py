@@ -27,4 +27,4 @@ def test_the_doctor_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_pa
     found = finding(tmp_path, monkeypatch)
     assert found.state == "warn"
     assert "apt-get install bubblewrap libseccomp2" in found.found
-    assert found.do == "only recipes with `program_value` need it"
+    assert found.do == "only recipes that carry programs out need it"

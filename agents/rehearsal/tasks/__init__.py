@@ -6,10 +6,15 @@ A task is known by the fields of the form that is asked for. Each is a function 
 from collections.abc import Callable
 from typing import Any
 
+from agents.rehearsal.tasks.decomposition import decompose
 from agents.rehearsal.tasks.discrimination import score_pair
+from agents.rehearsal.tasks.events import conceptualise, instantiate, judge_statement, new_events, write_tails
+from agents.rehearsal.tasks.facts import extract_facts, fact_to_question, paraphrase, quote
+from agents.rehearsal.tasks.fusion import fuse
 from agents.rehearsal.tasks.knowledge import write_knowledge, write_strategy
 from agents.rehearsal.tasks.mistakes import explain, review
 from agents.rehearsal.tasks.new_questions import from_report, rarer
+from agents.rehearsal.tasks.programs import write_equations, write_program
 
 Task = Callable[[Any], dict[str, Any]]
 TASKS: tuple[tuple[frozenset[str], Task], ...] = (
@@ -19,6 +24,20 @@ TASKS: tuple[tuple[frozenset[str], Task], ...] = (
     (frozenset({"summary", "knowledge"}), write_knowledge),
     (frozenset({"situation", "strategy"}), write_strategy),
     (frozenset({"explanation", "rationale", "answer"}), explain),
+    (frozenset({"assessment", "rationale", "answer"}), fuse),
     (frozenset({"comment", "grade"}), review),
+    (frozenset({"program"}), write_program),
+    (frozenset({"equations", "asked"}), write_equations),
+    (frozenset({"facts"}), extract_facts),
+    (frozenset({"paraphrases"}), paraphrase),
+    (frozenset({"instruction", "answer"}), fact_to_question),
+    (frozenset({"quotes"}), quote),
+    (frozenset({"steps"}), decompose),
+    (frozenset({"new_events"}), new_events),
+    (frozenset({"tails"}), write_tails),
+    (frozenset({"concepts"}), conceptualise),
+    (frozenset({"instances"}), instantiate),
+    (frozenset({"plausible"}), judge_statement),
+    (frozenset({"yes_or_no"}), judge_statement),
 )
 """Fields that only this task's form has, and the task; the first that fits is done."""

@@ -1,5 +1,6 @@
 """Passages of a folder: which files, which fields, and what must not cross the parts."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,28 @@ def test_a_stride_that_leaves_sentences_out_is_refused() -> None:
     for options in ({"stride": 1}, {"sentences": 2, "stride": 3}):
         with pytest.raises(ValueError, match="others would leave sentences out"):
             Documents(use="documents", path="x", **options)  # type: ignore[arg-type]
+
+
+def test_passages_that_overlap_never_cross_the_parts() -> None:
+    with pytest.raises(ValueError, match="windows that overlap would have the same sentences in train, probe and test"):
+        Documents(use="documents", path="x", sentences=3, stride=1, split_by="passage")
+    assert Documents(use="documents", path="x", sentences=3, stride=3, split_by="passage").stride == 3
+
+
+def test_a_name_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9.md")).write_text("text")
+    with pytest.raises(SourceError, match=r"d\\xe9.md' has a name that is not UTF-8; rename it"):
+        source(tmp_path).skills()
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+
+    def guarded(path: Any) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)  # whoever tests as root can read whatever is locked
+    with pytest.raises(SourceError, match=r"cannot read .*locked: Permission denied; make it readable"):
+        source(folder(tmp_path, {"a.md": "text", "locked/b.md": "text"})).skills()

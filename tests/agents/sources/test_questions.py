@@ -70,6 +70,7 @@ BAD = {
     '{"question": true, "answer": "1"}': r"q.jsonl:1 has no text in 'question'",
     '\n[1]\n': r"q.jsonl:2 holds list; expected one JSON object a line",
     "{": r"q.jsonl:1 is not JSON",
+    '{"question": "a?", "answer": ' + "1" * 5_000 + "}": r"q.jsonl:1 holds a number of too many digits; write it as a text",
     "": r"holds no questions",
     '{"question": "a?", "answer": "1"}\n{"question": "\\ud83d?", "answer": "1"}': r"q.jsonl:2 holds .* surrogate .* 'question'",
     '{"question": "a?", "answer": "\\u0000 1"}': r"q.jsonl:1 holds a NUL or .* in 'answer'",

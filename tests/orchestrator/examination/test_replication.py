@@ -127,9 +127,12 @@ def test_a_crossed_variance_is_that_of_cornfield_and_tukey(columns: list[list[in
     rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
     of_trainings, of_questions = n * values.mean(axis=1).var(ddof=1), k * values.mean(axis=0).var(ddof=1)
     residual = (rest**2).sum() / ((k - 1) * (n - 1))
-    both = max(of_trainings + of_questions - residual, of_trainings, of_questions) / (n * k)
+    both = max(of_trainings + of_questions - residual, of_trainings, of_questions)
     if of_questions > 1e-9:  # else the fourth is left out, or the first
-        assert standard_errors(*sheets(values))[-1][0] ** 2 == pytest.approx(both)
+        spread = of_trainings**2 / (k - 1) + of_questions**2 / (n - 1) + residual**2 / ((k - 1) * (n - 1))
+        error, df = standard_errors(*sheets(values))[-1]
+        assert error**2 == pytest.approx(both / (n * k))
+        assert df == pytest.approx(max(both**2 / spread, min(k, n) - 1))
 
 
 @given(whole_exams)
