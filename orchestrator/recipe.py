@@ -184,10 +184,12 @@ def _find(place: str | Path) -> Path:
         return path
     if str(place) in shipped:
         return shipped[str(place)]
-    near = difflib.get_close_matches(str(place), shipped, n=1)
+    if path.is_dir():
+        raise RecipeError(f"{place} is a folder; name the recipe's file, or a shipped recipe")
+    near = difflib.get_close_matches(str(place), shipped, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise RecipeError(
-        f"no recipe file and no shipped recipe is named {str(place)!r}.{hint} Shipped: {', '.join(shipped)}"
+        f"no recipe file and no shipped recipe is named {str(place)!r}.{hint} `orchestrator recipes` lists what is shipped"
     )
 
 

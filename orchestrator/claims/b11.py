@@ -42,6 +42,8 @@ def _evens_out(store: Store, results: Sequence[Result], says: str) -> Check:
     gaps, apart = list[tuple[float, float]](), list[tuple[float, float]]()
     for result in results:
         plans = [plan for plan in store.plans(result.run) if plan.quotas and not plan.stop]
+        if not plans:
+            return Check(says, False, f"with seed {result.seed} no plan shares anything out")
         probed = _accuracies(store, result.run)
         first, last = plans[0], plans[-1]
         gaps.append((_gap(probed[first.round - 1]), _gap(probed[last.round - 1])))

@@ -41,7 +41,7 @@ def _gain(new: list[Result], old: list[Result], skills: tuple[str, ...]) -> floa
 def _share_on(store: Store, result: Result, skills: tuple[str, ...]) -> float:
     """Of the drafts that round 2 bought of the taught skills, the share that is of these."""
     bought = [draft.skill for draft in store.drafts(result.run, "solve", 2) if draft.skill in (*WEAK, *STRONG)]
-    return sum(skill in skills for skill in bought) / len(bought)
+    return sum(skill in skills for skill in bought) / max(1, len(bought))
 
 
 CLAIM = Claim(

@@ -80,11 +80,7 @@ class Paired:
         if self.trainings > 1:
             half = max(_quantile(0.975, df) * error for error, df in self._errors)
             return max(-1.0, self.difference - half), min(1.0, self.difference + half)
-        low, high = paired_interval(*self._lists)
-        if low == high == 0:
-            half = Z**2 / (len(set(self._lists[2])) + Z**2)  # Tango's (1998) where no pair differs, two-sided
-            return -half, half
-        return low, high
+        return paired_interval(*self._lists)
 
     def p(self) -> float:
         """One-sided p of "new is no better": of one training `paired_p`, which takes right and wrong answers alone."""

@@ -48,9 +48,14 @@ def paired_interval(
 ) -> tuple[float, float]:
     """Bootstrap interval of mean(new - old), item by item, or cluster by cluster as `clustered_interval` has it.
 
-    Where no pair differs it has no width; `noninferior_bound` still has. Raises ValueError for fewer than two clusters.
+    Where all pairs differ alike, as where none does, there is nothing to draw: of answers that are right or wrong it is then
+    Tango's (1998), from `noninferior_bound` on either side. Raises ValueError for fewer than two clusters.
     """
-    return _bootstrap(_differences(new, old), clusters, level, seed, 2000)
+    low, high = _bootstrap(_differences(new, old), clusters, level, seed, 2000)
+    if low == high and {*new, *old} <= {0, 1}:
+        alpha, after, before = (1 - level) / 2, [x == 1 for x in new], [x == 1 for x in old]
+        return noninferior_bound(after, before, alpha, clusters), -noninferior_bound(before, after, alpha, clusters)
+    return low, high
 
 
 def mcnemar(only_new: int, only_old: int) -> float:

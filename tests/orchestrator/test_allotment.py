@@ -164,6 +164,7 @@ async def test_who_names_failures_leaves_room_for_the_judges_of_exams(loop: Loop
         "budget.calls=57",
         "mining.role=teacher",
         "sources.tasks.choose=taught",
+        "roles.referee.rehearsal=rehearsal-teacher?malformed_rate=0&refusal_rate=0",
     )
     told: list[str] = []
     key, plan = await loop.teach(recipe, store, tell=lambda event, facts: told.append(event))

@@ -84,7 +84,9 @@ async def test_a_lesson_that_repeats_an_exam_question_is_no_error_of_its_teacher
     question = exam_items(recipe, "test")[0].question
 
     def leaking(role: str, reply: Any) -> Any:
-        """Three lessons quote a question of the test."""
+        """Three lessons quote a question of the test, and no referee minds."""
+        if isinstance(reply, str) and '"sound": false' in reply:
+            return reply.replace('"sound": false', '"sound": true')
         if len(leaked) == 3 or not isinstance(reply, str) or '"rationale"' not in reply:
             return reply
         leaked.append(reply)
