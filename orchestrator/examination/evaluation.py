@@ -96,6 +96,7 @@ async def _judged(
             work.tell("unjudged", {"question": item.question, "why": str(error)})
             return None
         if found.outcome == Outcome.UNREADABLE:
+            work.tell("unjudged", {"question": item.question, "why": found.reason})
             return None
         return Grade(exam.grade(item, reply).answer, found.outcome == Outcome.ACCEPTED, found.score, found.call)
 
