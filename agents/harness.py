@@ -215,7 +215,7 @@ def _loaded(name: str, include_path: str | None) -> list[Task]:
 def _manager(include_path: str | None) -> Any:
     """With a folder of one's own that folder alone: to list the harness's 14,000 tasks takes ten seconds."""
     try:
-        from lm_eval.tasks import TaskManager
+        from lm_eval.tasks import TaskManager  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise SourceError(f"tasks of the harness need lm_eval, which is not installed: {EXTRA}") from error
     try:
@@ -226,7 +226,7 @@ def _manager(include_path: str | None) -> Any:
 
 def _troubles(task: Any) -> Iterator[str]:
     """Why a task cannot be asked here."""
-    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.api.task import ConfigurableTask  # pyright: ignore[reportMissingImports]
 
     if not isinstance(task, ConfigurableTask):
         yield "it is a class of its own"
