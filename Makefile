@@ -10,7 +10,7 @@ DEV := $(VENV)/.installed-dev
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(INSTALLED) ## teach the embedded student: no key, no GPU, no network, about four minutes
+demo: $(INSTALLED) ## teach the embedded student: no key, no GPU, no network, about six minutes
 	@$(BIN)/orchestrator demo
 
 test: $(DEV) ## every test: the fast suite, then those that train, kill and serve

@@ -46,7 +46,7 @@ app.add_typer(tape, name="tape")
 @app.command()
 @explained
 def demo(home: Home = HOME, edits: Edits = None, without_prefect: Plain = False, as_json: AsJson = False) -> None:
-    """Teach the embedded student in the rehearsal world: no key, no GPU, no network, about four minutes."""
+    """Teach the embedded student in the rehearsal world: no key, no GPU, no network, about six minutes."""
     if not as_json:
         out.print(
             "The teacher of this demo is a [bold]program[/] that answers over HTTP like any other model, with planted "
