@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from orchestrator.student_worker.choosing import likelihoods
 from orchestrator.student_worker.events import Events
+from orchestrator.student_worker.threads import fit_threads
 
 BATCH = 64
 """Replies that are generated at once."""
@@ -75,6 +76,7 @@ def _student(base: str, adapter: str | None) -> tuple[Any, Any]:
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False, padding_side="left")
     # float32: in half precision greedy text changes with the batch it is in
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, trust_remote_code=False)
+    fit_threads(model)
     if adapter:
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     return tokenizer, model.to(device).eval()

@@ -17,6 +17,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from orchestrator.student_worker.checkpoints import newest_complete
 from orchestrator.student_worker.events import Events
+from orchestrator.student_worker.threads import fit_threads
 
 CHECKPOINTS = 5
 """How many a training writes; a kill costs at most a fifth of it."""
@@ -93,6 +94,7 @@ def _model(job: dict[str, Any]) -> Any:
     base = AutoModelForCausalLM.from_pretrained(
         job["base"], dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32, trust_remote_code=False
     )
+    fit_threads(base)
     return PeftModel.from_pretrained(base, job["adapter"], is_trainable=True) if job["adapter"] else base
 
 
