@@ -4,17 +4,21 @@ Algebra on what a model wrote may never end, and a signal inside this process wo
 process is kept for all calls, for what it imports takes longer than most of them; one that was ended is replaced.
 """
 
+import asyncio
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from threading import Lock
-from typing import Any, Literal
+from threading import Event, Lock
+from typing import Any, Literal, TypeVar
 
+T = TypeVar("T")
+R = TypeVar("R")
 MEBIBYTE = 2**20
 MEGABYTES = 2048
 """Address space of the process, in MiB; the libraries themselves take some 300 of it."""
@@ -87,6 +91,20 @@ def call_limited(function: str, *arguments: Any, seconds: float = 5.0) -> Came:
 
 
 # --- inside that process --------------------------------------------------------------------------------------------
+
+
+async def each_aside(do: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """What `do` gives for each, in order, while the event loop goes on; whoever is cancelled while waiting ends it after
+    the one under way."""
+    stop = Event()
+
+    def done() -> list[R]:
+        return [do(item) for item in items if not stop.is_set()]
+
+    try:
+        return await asyncio.to_thread(done)
+    finally:
+        stop.set()
 
 
 def _serve() -> None:

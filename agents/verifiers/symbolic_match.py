@@ -1,10 +1,9 @@
-import asyncio
 from collections.abc import Sequence
-from threading import Event
 
 from agents import symbolic
 from agents.answers import same_answer
 from agents.kinds import Judgement, UnfitDraft, Verifier, accepted, rejected
+from agents.limited import each_aside
 from agents.registry import register
 from storage.records import Draft
 
@@ -34,13 +33,4 @@ class SymbolicMatch(Verifier):
         return rejected("wrong answer", evidence=evidence)
 
     async def judge_all(self, drafts: Sequence[Draft]) -> list[Judgement]:
-        """The same while the event loop goes on; whoever is cancelled while waiting ends it after the one under way."""
-        stop = Event()
-
-        def judged() -> list[Judgement]:
-            return [self.judge(draft) for draft in drafts if not stop.is_set()]
-
-        try:
-            return await asyncio.to_thread(judged)
-        finally:
-            stop.set()
+        return await each_aside(self.judge, drafts)
