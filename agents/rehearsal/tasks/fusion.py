@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from agents.rehearsal.faults import known, same_text, wrong_solution
+from agents.rehearsal.tasks.mistakes import steps_of
 
 
 def fuse(writer: Any) -> dict[str, Any]:
@@ -13,14 +14,14 @@ def fuse(writer: Any) -> dict[str, Any]:
     if item is None or not candidates:
         rationale, answer = writer.solution(writer.question)
         return {"assessment": "There is nothing to compare.", "rationale": rationale, "answer": answer}
-    due = _steps(item.truth.rationale)
-    shown = [_steps(str(each.get("rationale", ""))) for each in candidates]
+    due = steps_of(item.truth.rationale)
+    shown = [steps_of(str(each.get("rationale", ""))) for each in candidates]
     found = [any(_has(steps, place, step) for steps in shown) for place, step in enumerate(due)]
     mistaken = writer.rng.random() < writer.profile.judge_error_rate
     if all(found) and not mistaken:
         return {**_assessed(found), "rationale": item.truth.rationale, "answer": item.truth.answer}
     best = max(
-        candidates, key=lambda each: sum(_has(_steps(str(each.get("rationale", ""))), *at) for at in enumerate(due))
+        candidates, key=lambda each: sum(_has(steps_of(str(each.get("rationale", ""))), *at) for at in enumerate(due))
     )
     if mistaken and same_text(str(best.get("answer", "")), item.truth.answer):
         rationale, answer = wrong_solution(item, writer.rng)
@@ -42,7 +43,3 @@ def _assessed(found: list[bool]) -> dict[str, str]:
 
 def _has(steps: list[str], place: int, step: str) -> bool:
     return place < len(steps) and same_text(steps[place], step)
-
-
-def _steps(text: str) -> list[str]:
-    return [step.strip().rstrip(".") for step in text.split(";") if step.strip()]

@@ -23,8 +23,8 @@ def review(writer: Any) -> dict[str, Any]:
 def where_wrong(reply: str, rationale: str, answer: str) -> str:
     """The first step of a reply that is not as in the rationale; failing that, what is wrong with its final answer."""
     said = final_answer(reply)
-    shown = _steps(reply if said is None else reply.rpartition("\n")[0])
-    for number, (one, right) in enumerate(zip_longest(shown, _steps(rationale)), 1):
+    shown = steps_of(reply if said is None else reply.rpartition("\n")[0])
+    for number, (one, right) in enumerate(zip_longest(shown, steps_of(rationale)), 1):
         if one is None:
             return f"Step {number} is missing: {right}."
         if right is None:
@@ -36,5 +36,6 @@ def where_wrong(reply: str, rationale: str, answer: str) -> str:
     return "Nothing is wrong." if same_answer(said, answer) else f"The answer is wrong: {answer}."
 
 
-def _steps(text: str) -> list[str]:
+def steps_of(text: str) -> list[str]:
+    """The steps of a rationale, as the world parts them."""
     return [step.strip().rstrip(".") for step in text.split(";") if step.strip()]
