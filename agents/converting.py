@@ -3,6 +3,8 @@
 import io
 import logging
 import re
+import stat
+import zipfile
 from codecs import lookup
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -15,6 +17,10 @@ from agents.kinds import SourceError
 
 UNFIT = re.compile(r"[\0\ud800-\udfff]")
 """What neither UTF-8 nor PostgreSQL can keep."""
+LARGEST = 64 * 2**20
+UNPACKED = 4
+"""How many times as large an archive may be unpacked."""
+"""Bytes that a document may have, and that one may unpack to, unless the source says otherwise."""
 EXTRA = "pip install 'agentic-distillation[documents]'"
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 EMBEDDED = re.compile(r"(data:[\w.+/-]+;base64,)[A-Za-z0-9+/=\s]*")
@@ -60,12 +66,14 @@ class Outline:
             self.blocks.append(Block(text, section, self._headings, whole))
 
 
-def read_document(path: Path) -> Outline:
-    """The document in a file. Raises SourceError for one that is broken or not of the form that its name says."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+def read_document(path: Path, largest: int = LARGEST) -> Outline:
+    """The document in a file of at most `largest` bytes, which unpacks to at most `UNPACKED` times as many.
+
+    Raises SourceError for one that is larger, broken, no file, or not of the form that its name says.
+    """
+    content = _content(path, largest)
+    if path.suffix.lower() == ".docx":
+        _check_unpacked(content, path, UNPACKED * largest)
     outline = FORMS[path.suffix.lower()](content, path)
     for block in outline.blocks:
         if found := TOO_LONG.search(block.text):
@@ -74,6 +82,37 @@ def read_document(path: Path) -> Outline:
                 "take it out, or the file away"
             )
     return outline
+
+
+def _content(path: Path, largest: int) -> bytes:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceError(
+                f"{path} is no file, but a folder, a pipe or a device, which cannot be read; take it away"
+            )
+        if found.st_size > largest:
+            raise SourceError(
+                f"{path} has {found.st_size:,} bytes, at most {largest:,} are allowed; cut it in parts, raise `megabytes` of "
+                "the source, or take it away"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_unpacked(content: bytes, path: Path, most: int) -> None:
+    """A few packed bytes may unpack to more than the memory holds. The sizes that an archive states bound what is read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except zipfile.BadZipFile:
+        return  # what it is, its own reader says
+    if size > most:
+        raise SourceError(
+            f"{path} unpacks to {size:,} bytes, at most {most:,} are allowed; save it without its pictures, raise "
+            "`megabytes` of the source, or take it away"
+        )
 
 
 def markdown(text: str) -> Outline:

@@ -121,7 +121,7 @@ class Task:
 
     def graded(self, document: Document, reply: str, kept: str, metric: str) -> tuple[str | None, float]:
         """The answer that the filter leaves of a reply (None: nothing), or the choice that the metric goes by; and the
-        metric's value. A reply to choices is a JSON list of [log-probability, whether greedy] of each."""
+        metric's value. A reply to choices is a JSON list that begins with [log-probability, whether greedy] of each."""
         doc = self.docs(document["split"])[document["number"]]
         filtered, results = self._results(doc, reply, kept)
         if self.chooses:
@@ -159,7 +159,7 @@ class Task:
     def _results(self, doc: Any, reply: str, kept: str) -> tuple[list[Any], dict[str, Any]]:
         """What the filter leaves of each response, and the task's metrics of that."""
         requests = self._requests(doc)
-        responses = [tuple(pair) for pair in json.loads(reply)] if self.chooses else [self._cut(reply)]
+        responses = [tuple(each[:2]) for each in json.loads(reply)] if self.chooses else [self._cut(reply)]
         for request, response in zip(requests, responses, strict=True):
             request.resps = [response]
         next(each for each in self._task._filters if each.name == kept).apply(requests)

@@ -182,6 +182,8 @@ class Generator(Component):
     """Whether it asks a model; False for one that works by rule."""
     opens: ClassVar[bool] = False
     """Whether it writes new items, which keep nothing of their parent and have a split key of their own."""
+    avoids: ClassVar[bool] = False
+    """Whether it heeds the field `covered`: texts that it wrote before, one a line, and is not to write again."""
 
     @abstractmethod
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
@@ -238,3 +240,17 @@ class Selection(Component):
     ) -> list[Judgement]:
         """One judgement per draft, in order. `earlier` are the drafts this step accepted in rounds before; `labelled`,
         for one that learns, are drafts of all rounds so far in a fixed order, and whether each is good."""
+
+
+class ScoredSelection(Selection):
+    """A selection that goes by the scores which an earlier step gave its drafts; the recipe names it with `scores`."""
+
+    @abstractmethod
+    def choose(
+        self,
+        drafts: Sequence[Draft],
+        earlier: Sequence[Draft],
+        labelled: Sequence[tuple[Draft, bool]] = (),
+        scores: Mapping[str, float] | None = None,
+    ) -> list[Judgement]:
+        """As above. `scores` are by a draft's key; one that nobody scored, or whose verdict was unreadable, has none."""

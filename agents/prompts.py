@@ -8,6 +8,7 @@ from typing import Any
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OPENING = re.compile(rf"^<({NAME.pattern})((?:-[0-9]+)?)>\n", re.MULTILINE)
+COVERED = "Below is also some of what has been written already, one a line: write nothing of it again, nor anything like it.\n"
 PLACEHOLDER = re.compile(rf"\{{({NAME.pattern})\}}")
 
 
@@ -51,6 +52,39 @@ def fill(template: str, /, **fields: Any) -> str:
         return _text(fields[name])
 
     return PLACEHOLDER.sub(value, template)
+
+
+def read_filled(template: str, text: str) -> dict[str, str] | None:
+    """The fields that `fill` would have made this text of, without white space around them: its inverse.
+
+    A field that has its lines of the template to itself may be of several lines, any other is of one. None for a text of
+    another form, for one with a blank in a field's place, and for one that can be read in more than one way.
+    """
+    text = text.strip()
+    first, last = (re.fullmatch(_reader(template.strip(), several), text) for several in ("+?", "+"))
+    if first is None or last is None or first.groupdict() != last.groupdict():
+        return None
+    found = {name: value.strip() for name, value in first.groupdict().items()}
+    return found if all(found.values()) else None
+
+
+def _reader(template: str, several: str) -> str:
+    """A pattern for filled templates, whose fields take as little (`+?`) or as much (`+`) as they can from left to right."""
+    pattern, known, end = "", set[str](), 0
+    for place in PLACEHOLDER.finditer(template):
+        pattern += re.escape(template[end : place.start()])
+        before, after = template[: place.start()], template[place.end() :]
+        alone = (not before or before.endswith("\n")) and (not after or after.startswith("\n"))
+        content = f"(?P<{place[1]}>{'(?s:.)' if alone else '.'}{several})"
+        pattern += f"(?P={place[1]})" if place[1] in known else content
+        known.add(place[1])
+        end = place.end()
+    return pattern + re.escape(template[end:])
+
+
+def beside_covered(prompt: str, fields: Mapping[str, Any]) -> str:
+    """The prompt, and what it says besides where the fields show what has been written already."""
+    return f"{prompt}{COVERED}" if "covered" in fields else prompt
 
 
 def text_asked(messages: Sequence[Mapping[str, Any]]) -> str:

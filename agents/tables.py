@@ -1,13 +1,11 @@
 """Rows of a table wherever it lies: JSON Lines, CSV, TSV, Parquet, or a data set of Hugging Face. They are read, never held."""
 
-import csv
 import hashlib
 import json
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from agents.kinds import SourceError
+from agents.text_lines import PACKED, Cells, LinesOfText, first_line
 
 Row = dict[str, Any]
-LINE_BITS = 28
-LINE_MASK = (1 << LINE_BITS) - 1
-"""A place in a file of lines is its offset in bytes and the number of its line, in one integer."""
-QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 AHEAD = 1000
 """Rows that are fetched together where fetching one means reading many."""
 SAVED = ("dataset_info.json", "dataset_dict.json")
@@ -47,51 +42,12 @@ class Table(ABC):
         """SHA-256 of the content, in hex."""
 
 
-class LinesOfText:
-    """A file of UTF-8 lines, with or without a byte order mark, ended by LF or CR LF."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def opened(self) -> BufferedReader:
-        try:
-            return Path(self.path).open("rb")
-        except OSError as error:
-            raise SourceError(f"cannot read {self.path}: {error.strerror}; give the path of a file") from error
-
-    def decoded(self, line: bytes, number: int) -> str:
-        try:
-            return line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise SourceError(
-                f"{self.path}:{number} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-            ) from error
-
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """(place, text without its ends) of every line that is not blank."""
-        offset = 0
-        with self.opened() as file:
-            for number, line in enumerate(file, 1):
-                if text := self.decoded(line, number).strip():
-                    yield offset << LINE_BITS | number, text
-                offset += len(line)
-
-    def lines_at(self, places: Iterable[int]) -> Iterator[str]:
-        with self.opened() as file:
-            for place in places:
-                file.seek(place >> LINE_BITS)
-                yield self.decoded(file.readline(), place & LINE_MASK).strip()
-
-    def where(self, place: int) -> str:
-        return f"{self.path}:{place & LINE_MASK}"
-
-    def digest(self) -> str:
-        with self.opened() as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class JsonLines(LinesOfText, Table):
-    """One JSON object a line."""
+    """One JSON object a line. Dotted names lead into objects and lists: `qa.question`, `answers.text.0`."""
+
+    def __init__(self, path: str, names: Sequence[str] = ()) -> None:
+        super().__init__(path)
+        self.names = names
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         for place, text in self.lines():
@@ -113,52 +69,7 @@ class JsonLines(LinesOfText, Table):
             raise SourceError(f"{where} holds a number of too many digits; write it as a text") from error
         if not isinstance(row, dict):
             raise SourceError(f"{where} holds {type(row).__name__}; expected one JSON object a line")
-        return row
-
-
-class Cells(LinesOfText):
-    """Lines of cells, with commas (RFC 4180: a cell in quotes may hold commas and line ends) or tabs between them.
-
-    With tabs a line end always ends the row, and quotes are signs like others unless they enclose a whole cell.
-    """
-
-    def __init__(self, path: str, tabs: bool) -> None:
-        super().__init__(path)
-        self.tabs = tabs
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """(place, cells) of every line that is not blank."""
-        with self.opened() as file:
-            yield from self._records(file, 0, 0)
-
-    def records_at(self, places: Iterable[int]) -> Iterator[list[str]]:
-        with self.opened() as file:
-            for place in places:
-                file.seek(place >> LINE_BITS)
-                yield next(self._records(file, place >> LINE_BITS, (place & LINE_MASK) - 1))[1]
-
-    def _records(self, file: BufferedReader, offset: int, number: int) -> Iterator[tuple[int, list[str]]]:
-        def lines() -> Iterator[str]:
-            nonlocal offset, number
-            for line in file:
-                offset, number = offset + len(line), number + 1
-                yield self.decoded(line, number)
-
-        start = offset, number + 1
-        try:
-            for cells in self._reader(lines()):
-                if any(cell.strip() for cell in cells):
-                    yield start[0] << LINE_BITS | start[1], cells
-                start = offset, number + 1
-        except csv.Error as error:
-            raise SourceError(
-                f"{self.path}:{start[1]} cannot be read as cells ({error}); check its quotes and line ends"
-            ) from error
-
-    def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
-        if not self.tabs:
-            return csv.reader(lines, strict=True)
-        return ([_unquoted(cell) for cell in line.rstrip("\r\n").split("\t")] for line in lines)
+        return _led(row, self.names)
 
 
 class CellTable(Cells, Table):
@@ -200,10 +111,11 @@ class ParquetTable(Table):
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         place = 0
-        for batch in self._file.iter_batches(columns=self._columns):
-            for row in batch.to_pylist():
-                yield place, row
-                place += 1
+        with self._readable():
+            for batch in self._file.iter_batches(columns=self._columns):
+                for row in batch.to_pylist():
+                    yield place, _led(row, self.names)
+                    place += 1
 
     def at(self, places: Sequence[int]) -> Iterator[Row]:
         """In steps, each of which reads a row group at most once: one row alone costs as much as its group."""
@@ -225,23 +137,37 @@ class ParquetTable(Table):
             inside = sorted({place for place in places if first <= place < first + rows})
             if inside:
                 taken = self._group(group).take([place - first for place in inside]).to_pylist()
-                yield from zip(inside, taken, strict=True)
+                yield from ((place, _led(row, self.names)) for place, row in zip(inside, taken, strict=True))
             first += rows
 
     def _group(self, group: int) -> Any:
         if self._held is None or self._held[0] != group:
-            self._held = group, self._file.read_row_group(group, columns=self._columns)
+            with self._readable():
+                self._held = group, self._file.read_row_group(group, columns=self._columns)
         return self._held[1]
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """A file may open, for its end is whole, and turn out to be damaged when its pages are read."""
+        import pyarrow
+
+        try:
+            yield
+        except (OSError, UnicodeDecodeError, pyarrow.ArrowException) as error:
+            raise SourceError(
+                f"{self.path} is damaged ({first_line(error)}); fetch it again, or write it anew"
+            ) from error
 
     @cached_property
     def _file(self) -> Any:
         import pyarrow
         from pyarrow import parquet
 
+        LinesOfText(self.path).opened().close()  # no pipe or device: the library would wait for it
         try:
             return parquet.ParquetFile(self.path)
         except (OSError, pyarrow.ArrowException) as error:
-            raise SourceError(f"cannot read {self.path}: {_first_line(error)}; expected a Parquet file") from error
+            raise SourceError(f"cannot read {self.path}: {first_line(error)}; expected a Parquet file") from error
 
     @cached_property
     def _columns(self) -> list[str]:
@@ -270,12 +196,12 @@ class DatasetTable(Table):
         place = 0
         for batch in self._rows.iter(AHEAD):
             for values in zip(*batch.values(), strict=True):
-                yield place, self._named(dict(zip(batch, values, strict=True)))
+                yield place, _led(self._named(dict(zip(batch, values, strict=True))), self.names)
                 place += 1
 
     def at(self, places: Sequence[int]) -> Iterator[Row]:
         for place in places:
-            yield self._named(self._rows[place])
+            yield _led(self._named(self._rows[place]), self.names)
 
     def where(self, place: int) -> str:
         return f"{self._called}:{place + 1}"
@@ -318,7 +244,7 @@ class DatasetTable(Table):
             return datasets.load_dataset(of.name, of.config, split=of.split or "train", revision=of.revision)
         except (OSError, ValueError, RuntimeError, DatasetsError) as error:
             raise SourceError(
-                f"cannot load the data set {self._called}: {_first_line(error)}. Give its name on the Hub with its config "
+                f"cannot load the data set {self._called}: {first_line(error)}. Give its name on the Hub with its config "
                 "and split, and be online the first time; the path of a folder with its files, or of one that "
                 "`save_to_disk` wrote, works offline"
             ) from error
@@ -326,28 +252,47 @@ class DatasetTable(Table):
 
 def table_of(path: str, names: list[str]) -> Table:
     """The table in a file, by its extension, of which these columns will be read. Raises SourceError for another."""
-    match suffix := Path(path).suffix.lower():
+    match suffix := Path(path.lower().removesuffix(PACKED)).suffix:
         case ".jsonl" | ".ndjson" | ".json":
-            return JsonLines(path)
+            return JsonLines(path, names)
         case ".csv" | ".tsv":
             table = CellTable(path, tabs=suffix == ".tsv")
             if table.columns:
                 _present(names, table.columns, path)
             return table
-        case ".parquet":
+        case ".parquet" if path.lower().endswith(suffix):
             return ParquetTable(path, names)
     raise SourceError(
-        f"{path} ends in {suffix or 'no extension'!r}; expected .jsonl (or .json, .ndjson: one object a line), .csv, .tsv or "
-        ".parquet"
+        f"{path} ends in {suffix or 'no extension'!r}; expected .jsonl (or .json, .ndjson: one object a line), .csv, .tsv, "
+        "each perhaps with .gz behind it, or .parquet"
     )
 
 
 def _present(names: list[str], columns: list[str], where: str) -> list[str]:
-    if missing := [name for name in names if name not in columns]:
+    """The columns that hold what is named: a dotted name that is none itself leads into the column before its first dot."""
+    wanted = [name if name in columns else name.partition(".")[0] for name in names]
+    if missing := [name for name, column in zip(names, wanted, strict=True) if column not in columns]:
         raise SourceError(
             f"{where} has no column {missing[0]!r}; it has: {', '.join(columns)}. Name the columns in the recipe"
         )
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(wanted))
+
+
+def _led(row: Row, names: Sequence[str]) -> Row:
+    """The row, and under each dotted name what it leads to, if there is anything."""
+    nested = [name for name in names if "." in name and name not in row]
+    return row | {name: found for name in nested if (found := _within(row, name.split("."))) is not None}
+
+
+def _within(value: Any, way: Sequence[str]) -> Any:
+    for step in way:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
 
 
 def _split_of(found: Any, of: HubDataset) -> Any:
@@ -360,12 +305,3 @@ def _split_of(found: Any, of: HubDataset) -> Any:
     if of.split and found.split is not None and str(found.split) != of.split:
         raise ValueError(f"the folder holds the split {str(found.split)!r} alone, not {of.split!r}")
     return found
-
-
-def _unquoted(cell: str) -> str:
-    whole = QUOTED.fullmatch(cell)
-    return whole[1].replace('""', '"') if whole else cell
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

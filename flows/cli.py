@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from flows import deploy_verbs, student_verbs
 from flows.tape_verbs import tape
 from flows.verbs import (
     HOME,
@@ -283,27 +284,6 @@ def why(
 
 @app.command()
 @explained
-def export(
-    name: RunName = None,
-    to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("export"),
-    home: Home = HOME,
-    store: StoreUrl = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write a run's datasets (JSONL with a manifest) and its best student's adapter to a folder."""
-    from orchestrator.handover import hand_over
-
-    with opened_run(home, store, name) as (opened, found):
-        written = hand_over(opened, found, folder_of(home, found.key), to)
-    if as_json:
-        print(json.dumps(written))
-    else:
-        for what, place in written.items():
-            out.print(f"{what}: {place}", markup=False, soft_wrap=True)
-
-
-@app.command()
-@explained
 def doctor(machine: MachineFile = None, home: Home = HOME, store: StoreUrl = None, as_json: AsJson = False) -> None:
     """Look at this machine: Python, packages, disk, store, base model, and one token from each teacher."""
     from orchestrator.doctor import examine_machine
@@ -370,6 +350,10 @@ def _carry_out(
         print(json.dumps({**done.summary.as_json(), "seconds": done.seconds, "report": str(done.report)}))
     else:
         print_summary(done.summary, done.causes, done.report, out)
+
+
+deploy_verbs.add_to(app)
+student_verbs.add_to(app)
 
 
 def main() -> None:

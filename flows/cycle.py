@@ -5,32 +5,28 @@ The store is the only memory, so tasks neither cache nor persist; a retry, a cra
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler
+from prefect.runtime import flow_run
 
+from flows.artifacts import show
+from flows.bars import Bars
+from flows.pulse import pulse
 from flows.running import let_sigterm_cancel
-from flows.telling import story_lines
 from orchestrator.cycle import teach
-from orchestrator.summary import Summary, summarise
+from orchestrator.summary import Summary
 from orchestrator.work import Work
 from storage.records import Plan
 
 TAGS = {"train": ["gpu"], "examine": ["gpu"], "examine_finally": ["gpu"], "perform": ["teacher"]}
 """Tags whose concurrency limits, set in the UI, queue for the GPU and for the teacher. No task inside another shares one."""
-
-
-MOST_CAUSES = 50
-"""Rows of the artifact that lists causes; the report has all."""
-TOLD = (
-    "round", "why", "seeds", "targets", "lessons", "calls", "tokens", "usd", "training", "before", "after", "low", "high",
-    "points", "per_100_calls", "per_usd",
-)  # fmt: skip
-"""Columns of the artifact that lists rounds."""
 
 
 async def as_task(name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
@@ -43,45 +39,61 @@ async def as_task(name: str, stage: Callable[..., Awaitable[Any]], *arguments: A
     return await carry_out()
 
 
-async def improve_student(work: Work) -> Plan:
-    """Teach the student of this run, shown as a flow run that has the recipe's name."""
+async def improve(work: Work) -> Plan:
+    """What a flow run does with a run, whoever started it: teaches, and shows while it does, under a name that tells."""
+    let_sigterm_cancel()  # in the place of Prefect's handler, which raises
+    name, bars = f"{work.recipe.name} {work.folder.name}", Bars()
+    await _rename(name)
 
-    @flow(name="improve-student", flow_run_name=f"{work.recipe.name} {work.folder.name}", persist_result=False)
-    async def improve() -> Plan:
-        let_sigterm_cancel()  # in the place of Prefect's handler, which raises
-        plan = await teach(work, as_task)
-        await show(summarise(work.store, work.run), work)
-        return plan
+    def tell(event: str, facts: dict[str, Any]) -> None:
+        work.tell(event, facts)
+        bars.tell(event, facts)
+
+    async def shown(stage_name: str, stage: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """The artifacts are brought up to date once a round's student was examined."""
+        made = await as_task(stage_name, stage, *arguments)
+        if stage.__name__ == "examine":
+            await bars.settled()
+            await _rename(f"{name}: {_in_short(await show(work))}")
+        return made
+
+    plan = await teach(replace(work, tell=tell), shown)
+    await bars.settled()
+    await _rename(f"{name}: {_in_short(await show(work))}")
+    return plan
+
+
+async def improve_student(work: Work) -> Plan:
+    """Teach the student of this run, as a flow run that this process begins."""
+
+    @flow(name="improve-student", persist_result=False)
+    async def improve_now() -> Plan:
+        with pulse():
+            return await improve(work)
 
     try:
-        return await improve()
-    finally:  # logs and events still on their way would not outlive a server that ends with this command
-        await APILogHandler.aflush()
-        await _sent(EventsWorker.drain_all())
+        return await improve_now()
+    finally:
+        await _everything_sent()
 
 
-async def _sent(draining: Any) -> None:
-    """Prefect drains at once where no loop runs, and as a coroutine where one does."""
-    if inspect.isawaitable(draining):
+async def _everything_sent() -> None:
+    """Logs and events still on their way would not outlive a server, or a process, that ends with this command."""
+    await APILogHandler.aflush()
+    draining: Any = EventsWorker.drain_all()
+    if inspect.isawaitable(draining):  # Prefect drains at once where no loop runs, and as a coroutine where one does
         await draining
 
 
-async def show(summary: Summary, work: Work) -> None:
-    """What came of the run, on the flow run's page: accuracy by skill, yield by cause, the rounds, and the gate's ruling."""
-    skills = [{"skill": skill, **scores} for skill, scores in summary.skills.items()]
-    await acreate_table_artifact(table=skills, key="skills", description="Accuracy before and after, by skill")
-    causes = [vars(cause) | {"outcome": str(cause.outcome)} for cause in work.store.yields(work.run.key)[:MOST_CAUSES]]
-    await acreate_table_artifact(table=causes, key="yield", description="What judges said of drafts, by cause")
-    rounds = [{name: getattr(one, name) for name in TOLD} for one in summary.story]
-    await acreate_table_artifact(table=rounds, key="rounds", description="What each round cost and brought")
-    exams = [{**exam, **exam["measures"]} for exam in summary.exams]
-    columns = [name for name in dict.fromkeys(name for exam in exams for name in exam) if name != "measures"]
-    table = [{name: exam.get(name) for name in columns} for exam in exams]
-    await acreate_table_artifact(table=table, key="exams", description="Every scorecard, with what was measured")
-    told = "\n".join(f"- {line}" for line in story_lines(summary))
-    report = work.folder / "report.html"
-    await acreate_markdown_artifact(
-        markdown=f"{told}\n\nReport: `{report}`",
-        key="story",
-        description="What failed, what was planned, what was ruled",
-    )
+def _in_short(summary: Summary) -> str:
+    """What has come of it so far, for the name of the flow run."""
+    before, after = summary.accuracy["before"], summary.accuracy["after"]
+    if before is None or after is None:
+        return "nothing examined yet"
+    ruled = f", {summary.ruling['outcome']}" if summary.ruling else f" after round {summary.rounds}"
+    return f"{before:.0%} → {after:.0%}{ruled}"
+
+
+async def _rename(name: str) -> None:
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.get_id()), name=name)

@@ -3,15 +3,20 @@
 from agents.kinds import SourceError
 from agents.teacher import BudgetSpent
 from agents.troubles import TeacherUnavailable
-from flows.local_server import ServerFailed
+from flows.local_server import NoServer, ServerFailed
+from flows.timing import TimingError
 from orchestrator.cycle import AlreadyRunning
 from orchestrator.datasets import NoLessons
 from orchestrator.examination.decontamination import ExamLeaked
 from orchestrator.examination.evaluation import ExamSealed
 from orchestrator.examination.hearings import JudgeRefused
 from orchestrator.machine import MachineError
+from orchestrator.merged import ParityFailed
+from orchestrator.preflight import UnreadableRows
 from orchestrator.recipe import RecipeError
+from orchestrator.serving import NoEngine
 from orchestrator.tape_file import TapeError
+from orchestrator.terms import TermsError
 from orchestrator.trial import TrialError
 from orchestrator.worker_process import WorkerFailed
 from storage.store import StoreError
@@ -30,16 +35,22 @@ MISTAKES = (
     JudgeRefused,
     KeyboardInterrupt,
     MachineError,
+    NoEngine,
     NoLessons,
+    NoServer,
     NothingThere,
     OSError,
+    ParityFailed,
     RecipeError,
     ServerFailed,
     SourceError,
     StoreError,
     TapeError,
     TeacherUnavailable,
+    TermsError,
+    TimingError,
     TrialError,
+    UnreadableRows,
     WorkerFailed,
 )
 

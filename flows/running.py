@@ -4,7 +4,7 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from storage.records import Run
 from storage.store import StepYield, Store, open_store
 
 T = TypeVar("T")
+Teaching = Callable[[Work], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def carry_out(
     began = time.monotonic()
     loaded, machine = load_recipe(recipe, edits), load_machine(machine_file)
     with open_store(store_url or home / "store.sqlite") as store:
-        run, report = until_told(_carry_out(loaded, machine, store, home, without_prefect, console))
+        teaching = _directly if without_prefect else _as_flow(home, console)
+        run, report = until_told(carry_out_in(loaded, machine, store, home, console, teaching))
         return Done(summarise(store, run), store.yields(run.key), report, round(time.monotonic() - began, 1))
 
 
@@ -70,29 +72,36 @@ def let_sigterm_cancel() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-async def _carry_out(
-    recipe: Recipe, machine: Machine, store: Store, home: Path, without_prefect: bool, console: Console
+async def carry_out_in(
+    recipe: Recipe, machine: Machine, store: Store, home: Path, console: Console, teaching: Teaching
 ) -> tuple[Run, Path]:
+    """The run and its report, which is left also of a run that was interrupted; `teaching` is how the loop is called."""
     work: Work | None = None
     with Screen(console) as screen:
         try:
             async with open_work(recipe, machine, store, home, tell=screen.tell) as opened:
                 screen.work = work = opened
-                await _teach(opened, home, without_prefect, console)
+                await teaching(opened)
             return work.run, work.folder / "report.html"
         finally:  # also of a run that was interrupted, once the store knows why
             if work:
                 write_report(store, work.run, work.folder)
 
 
-async def _teach(work: Work, home: Path, without_prefect: bool, console: Console) -> None:
-    if without_prefect:
-        await teach(work, run_directly)
-        return
-    prefect_settings.apply(home)
-    with prefect_server(home) as ui:
-        console.print(f"run {work.folder.name} of recipe [bold]{work.recipe.name}[/]; the flow run is shown at {ui}\n")
-        # Prefect reads its settings when it is imported, so not before they are made
-        from flows.cycle import improve_student
+async def _directly(work: Work) -> None:
+    await teach(work, run_directly)
 
-        await improve_student(work)
+
+def _as_flow(home: Path, console: Console) -> Teaching:
+    async def teaching(work: Work) -> None:
+        prefect_settings.apply(home)
+        with prefect_server(home) as ui:
+            console.print(
+                f"run {work.folder.name} of recipe [bold]{work.recipe.name}[/]; the flow run is shown at {ui}\n"
+            )
+            # Prefect reads its settings when it is imported, so not before they are made
+            from flows.cycle import improve_student
+
+            await improve_student(work)
+
+    return teaching

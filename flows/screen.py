@@ -15,6 +15,7 @@ from orchestrator.standing import standing_of
 from orchestrator.story import story_of
 from orchestrator.work import Work
 
+log = logging.getLogger("flows.screen")
 COUNTED = ("written", "accepted", "rejected", "unreadable")
 
 
@@ -71,6 +72,7 @@ class Screen:
 
     def _say(self, line: str) -> None:
         """As text, never as markup: what teachers and users write may look like it."""
+        log.info("%s", line)  # nobody hears it unless a flow runs, whose page shows it
         when = f"{time.monotonic() - self._began:6.1f}s"
         self._console.print(Text.assemble((when, "dim"), " ", line), soft_wrap=True)
 
@@ -90,6 +92,8 @@ class Screen:
             case "examining" if facts["event"] == "answered":
                 left = self._left("examining", facts["done"], facts["of"])
                 return f"  examining: {facts['done']}/{facts['of']} answers{left}", False
+            case "weighing" if facts["event"] == "start":
+                return "  weighing: a student is asked how likely texts are", False
             case "unjudged":
                 self._unjudged += 1
                 self._why_unjudged = facts["why"]

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.diversity import varied_in_words
 from orchestrator.forecast import Outlook, Span
 from orchestrator.story import ClusterStory, Failed, RoundStory
 from orchestrator.summary import Summary
@@ -24,7 +25,7 @@ def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: 
         said.append(f"the forecast was for {summary.forecast[0]['rounds_expected']} rounds, and the run needed fewer")
     out.print()
     out.print(_skills(summary))
-    _print(out, [f"\n{_sentence(summary)}"], style="bold")
+    _print(out, [f"\n{sentence(summary)}"], style="bold")
     _print(out, said)
     if any(one.round for one in summary.story):
         out.print()
@@ -165,7 +166,7 @@ def _ending(summary: Summary) -> str:
     )
 
 
-def _sentence(summary: Summary) -> str:
+def sentence(summary: Summary) -> str:
     before, after = summary.accuracy["before"], summary.accuracy["after"]
     if before is None or after is None:
         return "nothing has been examined yet" if before is None else f"the base answers {before:.1%}; no student yet"
@@ -232,7 +233,8 @@ def _accuracy(one: RoundStory) -> str:
 def _round(one: RoundStory) -> list[str]:
     failed = _failed(one)
     planned = [f"round {one.round}: {one.why}"] if one.round else ["before the first lesson:"] if failed else []
-    return [*planned, *(f"  {line}" for line in failed)]
+    varied = [f"lessons: {varied_in_words(one.diversity)}"] if one.diversity else []
+    return [*planned, *(f"  {line}" for line in (*varied, *failed))]
 
 
 def round_lines(one: RoundStory) -> list[str]:

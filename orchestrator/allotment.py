@@ -9,7 +9,7 @@ from math import ceil
 
 from agents.teacher import BudgetSpent
 from orchestrator.clauses import FED, AnyStep, Generate, roles_of
-from orchestrator.examination.items import CANARY, exam_items
+from orchestrator.examination.items import replies_to
 from orchestrator.kinds import JudgedExam
 from orchestrator.ledger import amounts
 from orchestrator.recipe import Recipe
@@ -98,8 +98,8 @@ def calls_to_judge(recipe: Recipe, round_number: int, *, probed: bool = False) -
     for name, exam in recipe.exams.items():
         if isinstance(exam, JudgedExam):
             students = {"probe": left + opening - probed, "train": left, "test": 2}[exam.part]
-            asked = sum(item.skill != CANARY for item in exam_items(recipe, name)) * exam.samples
-            calls += exam.critic.calls * (students * asked + (exam.cases if opening or exam.part == "test" else 0))
+            heard = exam.cases if opening or exam.part == "test" else 0
+            calls += exam.critic.calls * (students * replies_to(recipe, name) + heard)
     return ceil((1 + REPAIRS) * calls)
 
 

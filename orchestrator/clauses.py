@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from agents.kinds import Critic, Fields, Generator, Selection, Verifier
-from agents.registry import as_list, part
+from agents.kinds import Critic, Fields, Generator, ScoredSelection, Selection, Verifier
+from agents.registry import as_list, names, part
 from orchestrator.clause import Clause
-from orchestrator.kinds import Format, Mixture, Objective
+from orchestrator.kinds import Format, Mixture, Objective, Weigher
 
 FAILURES = "failures"
 """The stream of what the student got wrong in the probe of the round before: no lesson may be about these questions."""
@@ -15,8 +15,12 @@ MISTAKES = "mistakes"
 """The stream of what it got wrong in practice, on questions of the part `train`: lessons may be about them."""
 BRIEFS = "briefs"
 """The stream of what feedback tells the teacher besides, such as a report of how the student did."""
-FED = (FAILURES, MISTAKES, BRIEFS)
-"""The streams that feedback fills, from the second round on."""
+ATTEMPTS = "attempts"
+"""The stream of all that it wrote in practice, right and wrong, whatever the plan says."""
+FED = (FAILURES, MISTAKES, BRIEFS, ATTEMPTS)
+"""The streams that the round before fills, from the second round on."""
+NO_JOBS = ("base", "previous")
+"""What a job may go on from that is no other job; no job has these names."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 OneOrMore = Annotated[list[str], BeforeValidator(as_list)]
 """A list, or its only entry by itself."""
@@ -65,6 +69,8 @@ class Generate(Step):
     """Fields that its drafts have besides, such as the task that they teach."""
     together: Together | None = None
     """Whether materials that agree in some fields are one, such as all candidates for one question."""
+    covered: int = Field(default=0, ge=0, le=100)
+    """How many texts that it wrote in rounds before each call shows besides, not to be written again."""
 
     @model_validator(mode="after")
     def _someone_writes(self) -> "Generate":
@@ -72,6 +78,8 @@ class Generate(Step):
             raise ValueError(f"generator {self.generate.use!r} asks a model; say which with `role:`")
         if self.role and not self.generate.asks:
             raise ValueError(f"generator {self.generate.use!r} works by rule and asks nobody; remove `role:`")
+        if self.covered and not self.generate.avoids:
+            raise ValueError(f"generator {self.generate.use!r} takes no notice of what is `covered`; remove it")
         return self
 
 
@@ -102,12 +110,23 @@ class Judge(Step):
         return self
 
 
+class Weigh(Step):
+    """A judging step that goes by how likely a student finds texts; all drafts of the streams are judged together."""
+
+    judge: part(Weigher)  # type: ignore[valid-type]
+    student: Name
+    """The job whose newest student weighs: that of the round before, in the first round its base."""
+    rejected_to: Name | None = None
+
+
 class Select(Step):
     """All drafts of the streams are judged together."""
 
     select: part(Selection)  # type: ignore[valid-type]
     labels: Name | None = None
     """A judging step before it, for a selection that learns: what it accepted is a good example, what it rejected a bad one."""
+    scores: Name | None = None
+    """A judging or selecting step before it, for a selection that goes by the scores which that step gave these drafts."""
     rejected_to: Name | None = None
 
     @model_validator(mode="after")
@@ -118,15 +137,38 @@ class Select(Step):
             raise ValueError(f"selection {self.select.use!r} learns nothing; remove `labels:`")
         return self
 
+    @model_validator(mode="after")
+    def _who_goes_by_scores_has_them(self) -> "Select":
+        weighs = isinstance(self.select, ScoredSelection)
+        if weighs and self.scores is None:
+            raise ValueError(f"selection {self.select.use!r} goes by scores; say which step gave them with `scores:`")
+        if self.scores and not weighs:
+            raise ValueError(f"selection {self.select.use!r} goes by no scores; remove `scores:`")
+        return self
+
 
 def _operation(data: Any) -> str:
     keys = data if isinstance(data, dict) else type(data).model_fields
     found = [name for name in ("generate", "judge", "select") if name in keys]
+    if found == ["judge"] and _weighs(data):
+        return "weigh"
     return found[0] if len(found) == 1 else "none"
 
 
+def _weighs(data: Any) -> bool:
+    """Whether a judging step has a weigher, or says what only a weigher's step does."""
+    if not isinstance(data, dict):
+        return isinstance(data, Weigh)
+    judge = data["judge"]
+    used = judge.get("use") if isinstance(judge, dict) else getattr(judge, "use", judge)
+    return "student" in data or used in names(Weigher)
+
+
 AnyStep = Annotated[
-    Annotated[Generate, Tag("generate")] | Annotated[Judge, Tag("judge")] | Annotated[Select, Tag("select")],
+    Annotated[Generate, Tag("generate")]
+    | Annotated[Judge, Tag("judge")]
+    | Annotated[Weigh, Tag("weigh")]
+    | Annotated[Select, Tag("select")],
     Discriminator(
         _operation,
         custom_error_type="step_operation",
@@ -155,15 +197,21 @@ class Lora(Clause):
 
 
 class Job(Clause):
-    """One training."""
+    """One training. The student of the last job is the one that is examined."""
 
     job: Name
     student: str = "student"
     dataset: str
     objective: part(Objective)  # type: ignore[valid-type]
-    init: Literal["base", "previous"] = "previous"
-    """`previous` goes on from this job's adapter of the round before; `base` starts afresh."""
+    init: Name = "previous"
+    """`previous` goes on from this job's adapter of the round before; `base` starts afresh; the name of a job before it goes
+    on from the adapter that that one made in the same round, and hands it on where its own dataset has no lessons yet."""
     lora: Lora = Lora()
+
+    @property
+    def after(self) -> str | None:
+        """The job whose adapter of the same round it goes on from, if it does."""
+        return None if self.init in NO_JOBS else self.init
 
 
 class Worth(Clause):
@@ -222,5 +270,5 @@ def roles_of(step: "AnyStep") -> list[str]:
     return list(getattr(step, "role", []))
 
 
-def component_of(step: Generate | Judge | Select) -> Any:
-    return step.generate if isinstance(step, Generate) else step.judge if isinstance(step, Judge) else step.select
+def component_of(step: Generate | Judge | Weigh | Select) -> Any:
+    return step.generate if isinstance(step, Generate) else step.select if isinstance(step, Select) else step.judge

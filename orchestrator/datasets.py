@@ -18,20 +18,27 @@ class NoLessons(Exception):
 def freeze(work: Work, plan: Plan) -> dict[str, str] | None:
     """Key of each dataset of the recipe, by name; None if a round after the first brought none of them a new lesson.
 
+    A dataset that is still empty is left out if all its jobs go on from another job: they hand its adapter on.
     Raises RecipeError, ExamLeaked, and NoLessons where there is nothing to train on at all.
     """
     specs = work.recipe.datasets.items()
     if plan.round > 1 and not any(d.round == plan.round for _, spec in specs for d in _lessons(work, plan, spec)):
         return None
-    return {name: _freeze(work, plan, name, spec) for name, spec in specs}
+    frozen = {name: _freeze(work, plan, name, spec) for name, spec in specs}
+    cannot_wait = {job.dataset for job in work.recipe.training if not job.after}
+    for name, key in frozen.items():
+        if key is None and name in cannot_wait:
+            raise NoLessons(_why_empty(work, plan, name))
+    return {name: key for name, key in frozen.items() if key is not None}
 
 
-def _freeze(work: Work, plan: Plan, name: str, spec: DatasetSpec) -> str:
+def _freeze(work: Work, plan: Plan, name: str, spec: DatasetSpec) -> str | None:
+    """None if there is nothing to freeze."""
     lessons = _lessons(work, plan, spec)
     _refuse_exam_items(work, name, lessons)
     drafts = spec.mixture.arrange(clear(work, f"dataset {name!r}", lessons), plan, work.recipe.seed)
     if not drafts:
-        raise NoLessons(_why_empty(work, plan, name))
+        return None
     contents = [_row(name, spec, draft, _progress(work, plan)) for draft in drafts]
     rows = [
         DatasetRow(dataset="", position=i, draft=draft.key, content=content)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.endpoint import Price
-from orchestrator.clauses import FED, AnyStep, Generate, roles_of
+from orchestrator.clauses import ATTEMPTS, FED, AnyStep, Generate, roles_of
 from orchestrator.evidence import Evidence, Mean, earlier, pilot
-from orchestrator.examination.items import probed_sources
+from orchestrator.examination.items import exams_of, probed_sources, replies_to
 from orchestrator.machine import Machine, ModelEntry
 from orchestrator.recipe import Recipe
 from orchestrator.rules import filled
@@ -115,8 +115,8 @@ def forecast(
     paid: Mapping[str, int],
 ) -> Outlook:
     """`paid` are calls, by step, that the run will find in the store."""
-    chance = random.Random(0)
-    draws = [_Draw(recipe, entries, prices, evidence, paid, chance).run() for _ in range(DRAWS)]
+    chance, attempts = random.Random(0), _attempts(recipe)
+    draws = [_Draw(recipe, entries, prices, evidence, paid, chance, attempts).run() for _ in range(DRAWS)]
     unpriced = {step.step for step in recipe.lessons if not _priced(step, prices, evidence.get(step.step))}
     stages = []
     for place in draws[0].stages:
@@ -135,6 +135,12 @@ def forecast(
 def _priced(step: AnyStep, prices: Mapping[str, Price | None], seen: Evidence | None) -> bool:
     """Whether it is known what a step's calls cost: what the models charge, or failing that what was charged."""
     return all(prices[role] for role in roles_of(step)) or bool(seen and seen.usd)
+
+
+def _attempts(recipe: Recipe) -> int:
+    """How much of its own the student hands to the next round, if a step reads it."""
+    read = any(ATTEMPTS in step.sources for step in recipe.lessons)
+    return sum(replies_to(recipe, name) for name in exams_of(recipe, "train")) if read else 0
 
 
 def _caps(recipe: Recipe) -> dict[str, float]:
@@ -164,8 +170,10 @@ class _Draw:
         evidence: Mapping[str, Evidence],
         paid: Mapping[str, int],
         chance: random.Random,
+        attempts: int,
     ) -> None:
         self._recipe, self._entries, self._prices, self._chance = recipe, entries, prices, chance
+        self._attempts = float(attempts)
         self._rates = {step.step: _Rates(step, evidence.get(step.step), entries, chance) for step in recipe.lessons}
         self._paid = dict(paid)
         self.stages: dict[tuple[int, str], _Tally] = {}
@@ -193,7 +201,7 @@ class _Draw:
         share = {name: first[name] for name in probed if name in first}
         total = sum(share.values()) or 1.0
         fed: dict[str, float] = {name: self._chance.random() * failures for name in FED}
-        return {name: new * count / total for name, count in share.items()} | fed
+        return {name: new * count / total for name, count in share.items()} | fed | {ATTEMPTS: self._attempts}
 
     def _read(self) -> set[str]:
         return {name for spec in self._recipe.datasets.values() for name in spec.sources}

@@ -1,11 +1,13 @@
-"""From plan to seeds: what the sources give, the failures that lessons are written for, and feedback's briefs."""
+"""From plan to seeds: what the sources give, the failures that lessons are written for, feedback's briefs, and what the
+student itself has written."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from typing import Any
 
-from agents.kinds import Material
-from orchestrator.clauses import BRIEFS, FAILURES, MISTAKES
-from orchestrator.examination.items import probed_sources
+from agents.kinds import Fields, Material
+from orchestrator.clauses import ATTEMPTS, BRIEFS, FAILURES, MISTAKES
+from orchestrator.examination.items import CANARY, exam_items, exams_of, probed_sources
 from orchestrator.work import Work
 from storage.records import Attempt, Failure, Plan, Seed
 
@@ -14,7 +16,7 @@ SEEDS_AT_ONCE = 1000
 
 def gather(work: Work, plan: Plan) -> int:
     """Put this round's seeds into the store; returns how many the round has."""
-    count, seeds = 0, chain(_source_seeds(work, plan), _fed_seeds(work, plan))
+    count, seeds = 0, chain(_source_seeds(work, plan), _fed_seeds(work, plan), _attempts(work, plan))
     while some := list(islice(seeds, SEEDS_AT_ONCE)):
         work.store.add(*some)
         count += len(some)
@@ -95,3 +97,43 @@ def _fed_seeds(work: Work, plan: Plan) -> Iterator[Seed]:
             split_key=f"brief:{plan.round}:{number}",
             origin=plan.key,
         )
+
+
+def _attempts(work: Work, plan: Plan) -> Iterator[Seed]:
+    """All that the student of the round before wrote in practice, if a step reads it; the plan has no say in it."""
+    if not any(ATTEMPTS in step.sources for step in work.recipe.lessons):
+        return
+    for exam in exams_of(work.recipe, "train"):
+        asked = {item.question: item.fields for item in exam_items(work.recipe, exam)}
+        for attempt in work.store.attempts_of(work.run.key, [exam]):
+            fit = attempt.skill != CANARY and attempt.split_key not in work.guarded
+            if attempt.round == plan.round - 1 and fit:
+                yield Seed.new(
+                    run=work.run.key,
+                    round=plan.round,
+                    stream=ATTEMPTS,
+                    kind="attempt",
+                    fields=_of_attempt(work, attempt, asked.get(attempt.question, {})),
+                    skill=attempt.skill,
+                    split_key=attempt.split_key,
+                    origin=attempt.key,
+                )
+
+
+def _of_attempt(work: Work, attempt: Attempt, asked: Fields) -> dict[str, Any]:
+    """What was asked and shown, what the student replied, and what its reply has in the form in which it was asked.
+
+    Exam and sample keep equal replies apart.
+    """
+    shown = {**asked, **attempt.shown, "question": attempt.question}
+    form = work.recipe.datasets[work.recipe.training[-1].dataset].format
+    return {
+        **shown,
+        "gold": attempt.gold,
+        "student_reply": attempt.reply,
+        "reply_fields": (form.read(shown, attempt.reply) if attempt.finished else None) or {},
+        "answer": attempt.answer or "",
+        "right": "yes" if attempt.right else "no",
+        "exam": attempt.exam,
+        "sample": attempt.sample,
+    }

@@ -3,12 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from enum import StrEnum
+from math import exp
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agents.kinds import Critic, Fields, Part, Source
+from agents.kinds import Critic, Fields, Judgement, Part, Source
+from agents.prompts import fill, read_filled
 from agents.registry import Component, as_list, part
+from orchestrator.examination.constraints import Constraints
 from orchestrator.examination.court import Bar
 from orchestrator.retrieval import Shelf
 from storage.accounts import Spending
@@ -16,6 +20,10 @@ from storage.keyed import content_key
 from storage.records import Attempt, Cluster, Draft, Failure, Plan, Scorecard
 
 Messages = list[dict[str, str]]
+SOLUTION = "{rationale}\n#### {answer}"
+"""What most formats have a student write."""
+LARGEST_NATS = 700.0
+"""What e can be raised to and still be a number."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class ExamItem:
     """What else the source says of it: choices, a reference solution."""
     choices: tuple[str, ...] = ()
     """What may follow the prompt, where the student is asked how likely each is rather than for a reply; what counts as
-    its reply is then a JSON list of [log-probability in nats, whether each token is its likeliest]."""
+    its reply is then a JSON list of [log-probability in nats, whether each token is its likeliest, number of tokens]."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,27 @@ class Grade:
     """Key of the judge's call."""
 
 
+class Shape(StrEnum):
+    """What a row holds: a format gives rows of one shape, an objective needs rows of one."""
+
+    COMPLETION = "completion"
+    """`prompt` and `completion`, each a list of messages; so are `chosen` and `rejected` below."""
+    WEIGHTED = "weighted"
+    """`prompt`, `completion`, and `weight`, a number from 0 on: how much the row counts."""
+    PREFERENCE = "preference"
+    """`prompt`, `chosen` and `rejected`."""
+    BINARY = "binary"
+    """`prompt`, `completion`, and `label`: whether it is a good one."""
+    TEXT = "text"
+    """`text`, a plain one, all of which is learned."""
+    PRIVILEGED = "privileged"
+    """`prompt`, `completion`, and `full_prompt`, which a teacher is shown instead of `prompt`."""
+
+
 class Format(Component):
     """Turns an accepted draft into the row that a trainer reads, and a question into the student's prompt."""
+
+    shape: ClassVar[Shape] = Shape.COMPLETION
 
     @abstractmethod
     def prompt(self, fields: Fields) -> Messages:
@@ -57,6 +84,13 @@ class Format(Component):
     @abstractmethod
     def row(self, fields: Fields) -> dict[str, Any]:
         """Raises KeyError for a draft that lacks a field the format needs."""
+
+    def read(self, fields: Fields, reply: str) -> dict[str, Any] | None:
+        """The inverse of `row`: the fields that would make this reply to what these ask. None for a reply of another form.
+
+        By default a rationale and, behind the mark, an answer.
+        """
+        return read_filled(SOLUTION, reply)
 
     def row_at(self, fields: Fields, progress: float) -> dict[str, Any]:
         """The row in a round that is so far on the way from the first (0) to the last (1); by default in all the same."""
@@ -69,6 +103,49 @@ def place_of(draft: Draft) -> tuple[str, str]:
     return content_key("place", [draft.step, draft.kind, draft.fields, draft.sample]), draft.key
 
 
+@dataclass(frozen=True)
+class Weight:
+    """How likely a student finds one text after one prompt."""
+
+    logprob: float
+    """Sum over its tokens, in nats."""
+    tokens: int
+    """At least one."""
+
+    @property
+    def mean(self) -> float:
+        """Nats a token: what texts of different lengths are compared by."""
+        return self.logprob / self.tokens
+
+    @property
+    def perplexity(self) -> float:
+        """1 for a text that is certain; of one that is next to impossible, about as much as a number holds."""
+        return exp(min(-self.mean, LARGEST_NATS))
+
+
+class Weigher(Component):
+    """Judges drafts by how likely a student finds a text; all drafts of its step together, so that it may rank them."""
+
+    ask: str = "{question}"
+    """The prompt, with the names of fields in braces."""
+    text: str = Field(default="{answer}", min_length=1)
+    """What is weighed after it, likewise. A draft in which it is blank is not weighed, and rejected."""
+
+    def prompts(self) -> list[str]:
+        """Every prompt that the text is weighed after."""
+        return [self.ask]
+
+    def texts(self, fields: Fields) -> list[tuple[Messages, str]]:
+        """What is weighed of one draft. Raises KeyError for a field that it lacks."""
+        text = fill(self.text, **fields)
+        asked = [[{"role": "user", "content": fill(prompt, **fields)}] for prompt in self.prompts()]
+        return [(prompt, text) for prompt in asked] if text.strip() else []
+
+    @abstractmethod
+    def judge(self, drafts: Sequence[Draft], weights: Sequence[Sequence[Weight]]) -> list[Judgement]:
+        """One judgement per draft, in order. `weights` are those of its texts, a sequence as long as `prompts()`."""
+
+
 class Mixture(Component):
     """Chooses which drafts a dataset holds, and how often."""
 
@@ -78,14 +155,38 @@ class Mixture(Component):
 
 
 class Objective(Component):
-    """Names a trainer and gives its settings; rows come from the dataset, training is TRL's."""
+    """Names a trainer and gives its settings; rows come from the dataset, training is TRL's wherever TRL has the loss.
+
+    The defaults are for LoRA on a small student; TRL's own learning rates are made for full fine-tuning and far too low.
+    """
 
     trainer: ClassVar[str]
-    """Name of the trainer; which class of TRL that is, the student worker knows."""
+    """Module of `orchestrator.student_worker.trainers` that builds it."""
+    shape: ClassVar[Shape] = Shape.COMPLETION
+    """Of the rows that it reads."""
+    learning_rate: float = Field(default=2e-4, gt=0)
+    epochs: float = Field(default=3.0, gt=0)
+    batch: int = Field(default=16, ge=1)
+    """Rows per optimizer step."""
+    warmup: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float = Field(default=0.0, ge=0)
 
-    @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Arguments of the trainer's configuration."""
+        """Arguments of the trainer's configuration, by TRL's names."""
+        return {
+            "learning_rate": self.learning_rate,
+            "num_train_epochs": self.epochs,
+            "per_device_train_batch_size": self.batch,
+            "warmup_steps": self.warmup,
+            "lr_scheduler_type": self.schedule,
+            "weight_decay": self.weight_decay,
+        }
+
+    def own(self) -> dict[str, Any]:
+        """What a loss of our own reads besides, where TRL has none."""
+        return {}
 
 
 class Exam(Component):
@@ -102,6 +203,8 @@ class Exam(Component):
     """Replies to each question. An item counts by the share of them that is right; pass@k and agreement need several."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     """0 is greedy."""
+    constraints: Constraints | None = None
+    """What the student may not say while it writes; choices are weighed without regard to it."""
     canaries: int = Field(default=0, ge=0, le=100)
     """Items besides, whose answers nobody can know who has not seen the exam. They count for no score; the gate reads them."""
 
@@ -222,6 +325,9 @@ class Ask:
     """Fields besides those of the question, as the format of the student's lessons reads them."""
     job: str | None = None
     """Whose student of the same round is asked, by the job that trains it; None: the one that is examined."""
+    choices: tuple[str, ...] = ()
+    """What may follow the prompt, where the student is asked how likely each is; the reply is as with `ExamItem.choices`,
+    whose place these take."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +360,8 @@ take their turns together, so that a turn costs one start of each student."""
 class Inference(Component):
     """How a student is asked in exams: once, once more with something shown besides, in parts, or together with others."""
 
+    measures_hits: ClassVar[bool] = False
+    """Whether the scorecard says how often what was shown as `knowledge` held the gold answer."""
     sources: Annotated[list[str], BeforeValidator(as_list)] = Field(default=[], alias="from")
     """Streams whose drafts are the shelf that it may show from: those of the student's round and of all before."""
 

@@ -16,6 +16,7 @@ from agents.kinds import (
     Generator,
     Judgement,
     Nobody,
+    ScoredSelection,
     Teacher,
     Unanswered,
     UnfitDraft,
@@ -23,12 +24,15 @@ from agents.kinds import (
     Verifier,
     Writing,
     accepted,
+    rejected,
 )
 from agents.teacher import BudgetSpent, PriceUnknown
-from orchestrator.clauses import AnyStep, Generate, Judge, Select, component_of, roles_of
+from orchestrator.clauses import AnyStep, Generate, Judge, Select, Weigh, component_of, roles_of
+from orchestrator.covered import covered
 from orchestrator.grouping import CANDIDATES, Group, grouped
 from orchestrator.recipe import RecipeError
 from orchestrator.streams import Streams
+from orchestrator.weighing import weigh
 from orchestrator.work import Work
 from storage.records import NO_ROOM, Draft, Entry, Outcome, Plan, Seed, Verdict
 
@@ -63,7 +67,7 @@ def stream(work: Work, name: str, round_number: int) -> list[Seed | Draft]:
 
 
 def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
-    """Keys of the materials that this step has still to do, in batches; a selection needs them all at once."""
+    """Keys of the materials that this step has still to do, in batches; who judges them together needs all at once."""
     keys = _streams(work).inputs(step, plan.round)
     if isinstance(step, Generate):
         done = work.store.parents(work.run.key, step.step, plan.round)
@@ -72,7 +76,7 @@ def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
     if isinstance(step, Generate) and step.together:
         return _batches_of_groups(work, step, keys, done)
     open_keys = [key for key in keys if key not in done]
-    if isinstance(step, Select):
+    if isinstance(step, Select | Weigh):
         return [keys] if open_keys else []
     return [open_keys[i : i + BATCH] for i in range(0, len(open_keys), BATCH)]
 
@@ -110,6 +114,8 @@ async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) ->
         drafts = [m for m in materials if isinstance(m, Draft)]
         if isinstance(step, Judge):
             return await _judge(work, plan, step, drafts)
+        if isinstance(step, Weigh):
+            return await _weigh(work, plan, step, drafts)
         return _select(work, plan, step, drafts)
 
 
@@ -117,7 +123,8 @@ async def _generate(work: Work, plan: Plan, step: Generate, materials: Sequence[
     asked = [
         (unit, role, i) for unit in _units(step, materials) for role in (step.role or [""]) for i in range(step.samples)
     ]
-    written = await together(_write(work, step, m, role, i) for m, role, i in asked)
+    before = covered(work, plan, step, sorted({unit.key for unit, _, _ in asked}))
+    written = await together(_write(work, step, m, role, i, before.get(m.key)) for m, role, i in asked)
     await work.ledger.flush()  # a draft that is there says that its call has been read
     pairs = list(zip(asked, written, strict=True))
     # A material that has a draft counts as done: what lacks one of its answers is left whole for another time.
@@ -141,7 +148,7 @@ def _causes(results: Sequence[Any]) -> Counter[str]:
 
 
 async def _write(
-    work: Work, step: Generate, material: Seed | Draft | Group, role: str, sample: int
+    work: Work, step: Generate, material: Seed | Draft | Group, role: str, sample: int, before: str | None
 ) -> list[Writing] | UnreadableReply | Unanswered:
     """What was written, or why nothing was: a reply that could not be read is stored as such, one that never came is not."""
     generator: Generator = step.generate
@@ -151,6 +158,8 @@ async def _write(
         }
         if isinstance(material, Group):
             visible[CANDIDATES] = material.candidates
+        if before:
+            visible["covered"] = before
         try:
             return await generator.write(visible, _teacher(work, role).several(step.samples), sample)
         except (UnreadableReply, Unanswered) as error:
@@ -274,12 +283,46 @@ def _shortage(work: Work, plan: Plan, step: AnyStep, results: Sequence[Any]) -> 
     return [Entry.new(run=work.run.key, round=plan.round, stage=step.step, subject=f"{NO_ROOM} {plan.round}")]
 
 
+async def _weigh(work: Work, plan: Plan, step: Weigh, drafts: Sequence[Draft]) -> Yield:
+    with _explained(step, drafts[0] if drafts else None):
+        texts = [step.judge.texts(draft.fields) for draft in drafts]
+    weighed = [(draft, own) for draft, own in zip(drafts, texts, strict=True) if own]
+    blank = [draft for draft, own in zip(drafts, texts, strict=True) if not own]
+    weights = await weigh(work, plan, step, [own for _, own in weighed])
+    judgements = step.judge.judge([draft for draft, _ in weighed], weights)
+    return _commit(
+        work,
+        plan,
+        step,
+        [*(draft for draft, _ in weighed), *blank],
+        [*judgements, *(rejected("has no text to weigh") for _ in blank)],
+    )
+
+
 def _select(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> Yield:
     keys = [key for number in range(1, plan.round) for key in _streams(work).let_through(step, step.to, number)]
     earlier = [draft for draft in _of_keys(work, keys) if isinstance(draft, Draft)]
     with _explained(step, drafts[0] if drafts else None):
-        judgements = step.select.choose(drafts, earlier, _labelled(work, plan, step))
+        labelled = _labelled(work, plan, step)
+        if isinstance(step.select, ScoredSelection):
+            judgements = step.select.choose(drafts, earlier, labelled, _scores(work, plan, step, drafts))
+        else:
+            judgements = step.select.choose(drafts, earlier, labelled)
     return _commit(work, plan, step, drafts, judgements)
+
+
+def _scores(work: Work, plan: Plan, step: Select, drafts: Sequence[Draft]) -> dict[str, float]:
+    """What the step that `scores` names gave these drafts. Raises UnfitDraft where it judges and gives no scores at all."""
+    verdicts = work.store.verdicts(work.run.key, step.scores or "", plan.round)
+    said = [verdicts[draft.key] for draft in drafts if draft.key in verdicts]
+    read = [verdict for verdict in said if verdict.outcome != Outcome.UNREADABLE and verdict.reason != NOT_ASKED]
+    scores = {verdict.draft: verdict.score for verdict in read if verdict.score is not None}
+    if drafts and not scores and (read or not said):
+        raise UnfitDraft(
+            f"{step.select.use} goes by scores, and step {step.scores!r} gave none of these {len(drafts)} drafts a score; "
+            "name a step that judged these very drafts and gives scores"
+        )
+    return scores
 
 
 def _labelled(work: Work, plan: Plan, step: Select) -> list[tuple[Draft, bool]]:
@@ -297,7 +340,11 @@ def _labelled(work: Work, plan: Plan, step: Select) -> list[tuple[Draft, bool]]:
 
 
 def _commit(
-    work: Work, plan: Plan, step: Judge | Select, drafts: Sequence[Draft], judgements: Sequence[Judgement | Unanswered]
+    work: Work,
+    plan: Plan,
+    step: Judge | Weigh | Select,
+    drafts: Sequence[Draft],
+    judgements: Sequence[Judgement | Unanswered],
 ) -> Yield:
     judge = component_of(step).signature
     pairs = zip(drafts, judgements, strict=True)

@@ -25,6 +25,7 @@ from orchestrator.clauses import (
     Select,
     Stop,
     StudentSpec,
+    Weigh,
     Worth,
     component_of,
 )
@@ -41,6 +42,7 @@ COMPONENT_PACKAGES = (
     "agents.critics",
     "agents.verifiers",
     "agents.selections",
+    "orchestrator.weighers",
     "orchestrator.formats",
     "orchestrator.mixtures",
     "orchestrator.objectives",
@@ -224,6 +226,7 @@ def _all_options() -> set[str]:
         StudentSpec,
         Generate,
         Judge,
+        Weigh,
         Select,
         DatasetSpec,
         Lora,

@@ -3,7 +3,23 @@
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.clauses import BRIEFS, FAILURES, FED, MISTAKES, AnyStep, Generate, Judge, Select, roles_of
+from agents.registry import components
+from orchestrator.clauses import (
+    ATTEMPTS,
+    BRIEFS,
+    FAILURES,
+    FED,
+    MISTAKES,
+    NO_JOBS,
+    AnyStep,
+    Generate,
+    Job,
+    Judge,
+    Select,
+    Weigh,
+    roles_of,
+)
+from orchestrator.kinds import Format
 
 if TYPE_CHECKING:
     from orchestrator.recipe import Recipe
@@ -32,9 +48,8 @@ def _check_streams(recipe: "Recipe") -> None:
                 raise ValueError(
                     f"step {step.step!r} judges {stream!r}, which holds no drafts; generate some from it first"
                 )
-        if isinstance(step, Select) and step.labels:
-            judging = [one.step for one in recipe.lessons if isinstance(one, Judge) and one.step in steps]
-            _known(step.labels, judging, f"step {step.step!r} learns from", "a judging step before it")
+        if isinstance(step, Select):
+            _check_heard(recipe, step)
         _check_filled(recipe, step, read)
         read |= set(step.sources)
         known += filled(step)
@@ -47,6 +62,17 @@ def _check_streams(recipe: "Recipe") -> None:
                 raise ValueError(
                     f"dataset {name!r} reads {stream!r}, which holds no drafts; name a stream that a step fills"
                 )
+
+
+def _check_heard(recipe: "Recipe", step: Select) -> None:
+    """The steps whose verdicts a selection is told stand before it."""
+    before = [one for one in recipe.lessons[: recipe.lessons.index(step)] if not isinstance(one, Generate)]
+    if step.labels:
+        judging = [one.step for one in before if isinstance(one, Judge)]
+        _known(step.labels, judging, f"step {step.step!r} learns from", "a judging step before it")
+    if step.scores:
+        names = [one.step for one in before]
+        _known(step.scores, names, f"step {step.step!r} goes by the scores of", "a judging or selecting step before it")
 
 
 def filled(step: AnyStep) -> list[str]:
@@ -107,11 +133,60 @@ def _check_training(recipe: "Recipe") -> None:
     jobs = [job.job for job in recipe.training]
     if len(set(jobs)) < len(jobs):
         raise ValueError(f"training: two jobs share a name ({', '.join(jobs)}); a job's name is its students' identity")
+    if taken := next((name for name in jobs if name in NO_JOBS), None):
+        raise ValueError(f"training: no job can be named {taken!r}, which `init:` means something else by; rename it")
     for job in recipe.training:
         _known(job.dataset, recipe.datasets, f"job {job.job!r} trains on", "a dataset of `datasets:`")
         _known(job.student, recipe.students, f"job {job.job!r} trains", "a student of `students:`")
+        _check_rows(recipe, job)
+        _check_after(recipe, job)
+        _check_teacher(recipe, job)
+    for step in recipe.lessons:
+        if isinstance(step, Weigh):
+            _known(step.student, jobs, f"step {step.step!r} asks the student of", "a job of `training:`")
     for name in recipe.inference.jobs():
         _known(name, jobs, f"inference {recipe.inference.use!r} asks", "a job of `training:`")
+
+
+def _check_rows(recipe: "Recipe", job: Job) -> None:
+    """An objective needs rows of one shape, and a format gives rows of one."""
+    form, needs = recipe.datasets[job.dataset].format, job.objective.shape
+    if form.shape != needs:
+        fit = [
+            name
+            for kind, name, cls in components()
+            if kind is Format and issubclass(cls, Format) and cls.shape == needs
+        ]
+        raise ValueError(
+            f"job {job.job!r}: objective {job.objective.use!r} needs {needs} rows, and format {form.use!r} of dataset "
+            f"{job.dataset!r} gives {form.shape} rows; formats that fit: {', '.join(fit)}"
+        )
+
+
+def _check_after(recipe: "Recipe", job: Job) -> None:
+    """A job goes on only from what is there by then, has its base and its LoRA's shape."""
+    if job.after is None:
+        return
+    before = {one.job: one for one in recipe.training[: recipe.training.index(job)]}
+    _known(job.after, [*before, *NO_JOBS], f"job {job.job!r} goes on from", "a job before it, `base` or `previous`")
+    other = before[job.after]
+    if (other.student, other.lora) != (job.student, job.lora):
+        raise ValueError(
+            f"job {job.job!r} goes on from the adapter of job {other.job!r}, so it has its student and LoRA too; give it "
+            f"student: {other.student} and lora: {other.lora.model_dump(exclude_defaults=True)}"
+        )
+
+
+def _check_teacher(recipe: "Recipe", job: Job) -> None:
+    """A student that teaches another by its logits is made before it, or is a base of the recipe."""
+    teacher = getattr(job.objective, "teacher", None)
+    if teacher is None:
+        return
+    if teacher.job:
+        before = [one.job for one in recipe.training[: recipe.training.index(job)]]
+        _known(teacher.job, before, f"job {job.job!r} is taught by", "a job before it")
+    if teacher.student:
+        _known(teacher.student, recipe.students, f"job {job.job!r} is taught by", "a student of `students:`")
 
 
 def _check_seeds(recipe: "Recipe") -> None:
@@ -133,9 +208,10 @@ def _check_exams(recipe: "Recipe") -> None:
     fed = sorted({stream for step in recipe.lessons for stream in step.sources if stream in FED})
     if recipe.stop.rounds == 1 and fed:
         raise ValueError(f"a step reads `{fed[0]}`, but with one round there are none; set `stop.rounds` to 2 or more")
-    if MISTAKES in fed and not any(exam.part == "train" for exam in recipe.exams.values()):
+    practised = [name for name in (ATTEMPTS, MISTAKES) if name in fed]
+    if practised and not any(exam.part == "train" for exam in recipe.exams.values()):
         raise ValueError(
-            "a step reads `mistakes`, but no exam is practice; add one with `part: train` on the source of the lessons"
+            f"a step reads `{practised[0]}`, but no exam is practice; add one with `part: train` on the source of the lessons"
         )
 
 

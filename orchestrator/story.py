@@ -7,6 +7,7 @@ from itertools import pairwise
 from operator import add
 from typing import Any
 
+from orchestrator.diversity import Diversity, diversity_of
 from orchestrator.examination.items import exams_of
 from orchestrator.standing import Standing
 from storage.accounts import Spending
@@ -15,7 +16,7 @@ from storage.store import Store
 
 TOLD = 5
 """Clusters of a round that are told with an example, the largest first."""
-COMPUTING = ("train", "examine")
+COMPUTING = ("train", "examine", "weigh")
 """Stages whose seconds are the machine's; a call's seconds are mostly waiting."""
 
 
@@ -65,6 +66,8 @@ class RoundStory:
     drafts: int
     lessons: int
     """Its drafts that became lessons of some dataset, in this round or a later one."""
+    diversity: Diversity | None
+    """How varied these lessons are; None if there are none."""
     calls: int
     tokens: int
     """Of prompts and replies together."""
@@ -103,6 +106,7 @@ def story_of(store: Store, standing: Standing) -> list[RoundStory]:
     spent = store.spending_by_stage(standing.run.key)
     taught = _taught(store, standing.run.key)
     clusters = store.clusters(standing.run.key)
+    varied = diversity_of(store, standing.run.key, sorted(plans))
     steps = {later: earlier for earlier, later in pairwise(sorted(cards))}
     found = []
     for number in sorted({*plans, *cards}):
@@ -115,6 +119,7 @@ def story_of(store: Store, standing: Standing) -> list[RoundStory]:
                 **_planned(plans.get(number)),
                 **dict(zip(("seeds", "drafts", "lessons"), taught.get(number, (0, 0, 0)), strict=True)),
                 **_gained(cards.get(number), previous, bought(stages.values())),
+                diversity=varied.get(number),
                 training=_seconds(stages, "train"),
                 examining=_seconds(stages, "examine"),
                 probe=_failed(store, [c for c in own if cards and c.exam == standing.probe[0].exam]),

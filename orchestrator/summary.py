@@ -30,7 +30,7 @@ class Summary:
     """Whether its last plan was to stop; else it may have been ended by its budget."""
     rounds: int
     seconds: float
-    """Of training and examining."""
+    """Of training, examining and weighing."""
     calls: int
     usd: float | None
     unpriced: int

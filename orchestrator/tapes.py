@@ -20,17 +20,17 @@ from agents.line import Completion, Line, Passage
 from agents.registry import Component
 from agents.teacher import EndpointTeacher
 from orchestrator import datasets
-from orchestrator.clauses import FED, Budget
+from orchestrator.clauses import FED, Budget, Weigh
 from orchestrator.cycle import produce, run_directly
 from orchestrator.examination.decontamination import JUDGE as DECONTAMINATION
 from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine
-from orchestrator.production import SPLIT_GUARD
+from orchestrator.production import SPLIT_GUARD, batches
 from orchestrator.recipe import Recipe
 from orchestrator.standing import recipe_of
 from orchestrator.tape_file import Header, Recorded, TapeError, Voice, read_header, read_records, write_tape
 from orchestrator.work import Work
-from storage.records import Call, CallOutcome, Dataset, Plan, Run, Seed
+from storage.records import Call, CallOutcome, Dataset, Plan, Run, Seed, Verdict
 from storage.store import Store, open_store
 
 PACKAGES = ("agentic-distillation", "orjson", "pydantic", "sqlmodel")
@@ -101,7 +101,8 @@ async def record(store: Store, run: Run, machine: Machine, to: Path) -> Taped:
     whole = _whole(store, run, recipe, plans)
     seeds = _seeds(store, run, recipe, whole)
     with TemporaryDirectory(prefix="tape-") as folder, open_store(Path(folder) / "store.sqlite") as copy:
-        _add(copy, [run, *plans, *seeds])
+        weighed = _weighed(store, run, recipe)
+        _add(copy, [run, *plans, *seeds, *weighed])
         listening = _Listening(store, run.key, Budget())
         async with _work(recipe, run, copy, listening, voices, listening.unanswered, (guarded, contaminated)) as work:
             frozen = await _carried_out(work, whole)
@@ -121,7 +122,7 @@ async def record(store: Store, run: Run, machine: Machine, to: Path) -> Taped:
         packages=_versions(),
     )
     heard = sorted(listening.heard)
-    write_tape(to, header, _all(store, plans, seeds, heard), secrets(machine, os.environ))
+    write_tape(to, header, _all(store, [*plans, *seeds, *weighed], heard), secrets(machine, os.environ))
     return Taped(to, len(heard), len(seeds), recorded, to.stat().st_size, _warnings(run.recipe))
 
 
@@ -234,6 +235,14 @@ async def _carried_out(work: Work, plans: Iterable[Plan], changed: str = "") -> 
     keys: list[str] = []
     for plan in plans:
         for step in work.recipe.lessons:
+            if isinstance(step, Weigh) and batches(work, plan, step):
+                why = (
+                    changed
+                    or "its components write otherwise than those of the same revisions that it was recorded with"
+                )
+                raise TapeError(
+                    f"step {step.step!r} of round {plan.round} has drafts that no student has weighed: {why}; record it anew"
+                )
             try:
                 await produce(work, plan, step, run_directly)
             except _Unheard as error:
@@ -267,6 +276,12 @@ def _seeds(store: Store, run: Run, recipe: Recipe, plans: Iterable[Plan]) -> lis
     return [seed for plan in plans for stream in streams for seed in store.seeds(run.key, stream, plan.round)]
 
 
+def _weighed(store: Store, run: Run, recipe: Recipe) -> list[Verdict]:
+    """What students found likely: no replay has the students to ask again."""
+    steps = [step.step for step in recipe.lessons if isinstance(step, Weigh)]
+    return [verdict for step in steps for _, verdict in sorted(store.verdicts(run.key, step).items())]
+
+
 def _keys(store: Store, run: Run) -> set[str]:
     return {dataset.key for dataset in store.datasets(run.key)}
 
@@ -290,9 +305,8 @@ def _why_other(run: Run, missing: int) -> str:
     )
 
 
-def _all(store: Store, plans: list[Plan], seeds: list[Seed], calls: list[str]) -> Iterator[Any]:
-    yield from plans
-    yield from seeds
+def _all(store: Store, records: Iterable[Any], calls: list[str]) -> Iterator[Any]:
+    yield from records
     for start in range(0, len(calls), AT_ONCE):
         yield from store.by_key(Call, calls[start : start + AT_ONCE]).values()
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.clauses import Job
+from orchestrator.taught import rows_for
+from orchestrator.teaching import Distillation
 from orchestrator.work import Work
 from orchestrator.worker_process import WorkerFailed, carry_out
 from storage.records import Entry, Plan, Student
@@ -33,16 +36,59 @@ def student_of(work: Work, job: Job, round_number: int) -> Student:
 
 
 async def train(work: Work, plan: Plan, datasets: dict[str, str]) -> list[Student]:
-    """One student for each job of the recipe; a job that is done already is not done again."""
-    return [await _train(work, plan, job, datasets[job.dataset]) for job in work.recipe.training]
+    """One student for each job of the recipe, in their order; a job that is done already is not done again.
+
+    `datasets` lacks those that hold no lessons yet: a job that goes on from another then hands that one's adapter on.
+    """
+    made: dict[str, Student] = {}
+    for job in work.recipe.training:
+        parent = made[job.after] if job.after else _previous(work, plan, job)
+        if job.dataset in datasets:
+            made[job.job] = await _train(work, plan, job, datasets[job.dataset], parent, _teacher(work, job, made))
+        else:
+            made[job.job] = _hand_on(work, plan, job, parent)
+    return list(made.values())
 
 
-async def _train(work: Work, plan: Plan, job: Job, dataset: str) -> Student:
-    base = work.machine.base(work.recipe.students[job.student].base)
+def _teacher(work: Work, job: Job, made: Mapping[str, Student]) -> Student | None:
+    """Whose logits teach: the student of an earlier job of the round, or an untrained base of the recipe."""
+    teacher = job.objective.teacher if isinstance(job.objective, Distillation) else None
+    if teacher is None or teacher.told:
+        return None
+    if teacher.job:
+        return made[teacher.job]
+    base = work.machine.base(work.recipe.students[str(teacher.student)].base)
+    return Student.new(run=work.run.key, round=BASE_ROUND, job=job.job, base=base, base_digest=base_digest(base))
+
+
+def _previous(work: Work, plan: Plan, job: Job) -> Student | None:
     goes_on = job.init == "previous" and plan.round - 1 > BASE_ROUND  # the base is nobody's parent, examined or not
-    parent = _student_of_round(work, job, plan.round - 1) if goes_on else None
+    return _student_of_round(work, job, plan.round - 1) if goes_on else None
+
+
+def _hand_on(work: Work, plan: Plan, job: Job, parent: Student | None) -> Student:
+    """The student of a job that had nothing to train on: its parent's adapter, under the job's own name."""
+    if parent is None:
+        raise LookupError(f"job {job.job!r} has no lessons and nothing to hand on")
+    student = Student.new(
+        run=work.run.key,
+        round=plan.round,
+        job=job.job,
+        parent=parent.key,
+        **parent.model_dump(include={"base", "base_digest", "dataset", "settings", "adapter", "adapter_digest"}),
+    )
+    work.store.add(student)
+    return student
+
+
+async def _train(
+    work: Work, plan: Plan, job: Job, dataset: str, parent: Student | None, teacher: Student | None
+) -> Student:
+    base = work.machine.base(work.recipe.students[job.student].base)
     settings = {"trainer": job.objective.trainer, "lora": job.lora.model_dump(), "seed": work.recipe.seed}
-    settings["settings"] = job.objective.settings()
+    settings |= {"settings": job.objective.settings(), "own": job.objective.own()}
+    if teacher:
+        settings["own"]["taught_by"] = teacher.key
     student = Student.new(
         run=work.run.key,
         round=plan.round,
@@ -63,10 +109,11 @@ async def _train(work: Work, plan: Plan, job: Job, dataset: str) -> Student:
             "folder": str(folder.resolve()),
             "base": base,
             "adapter": str((work.folder / parent.adapter).resolve()) if parent and parent.adapter else None,
-            "rows": str(_write_rows(work, dataset, folder).resolve()),
+            "rows": str(_write_rows(work, job, dataset, folder).resolve()),
             "student": student.key,
             "adapter_digest": parent.adapter_digest if parent else "",
             **settings,
+            **({"own": settings["own"] | {"teacher": as_job_facts(teacher, work)}} if teacher else {}),
         },
         lambda event: work.tell("training", event),
     )
@@ -87,12 +134,12 @@ def _student_of_round(work: Work, job: Job, round_number: int) -> Student | None
     return next((s for s in work.store.students(work.run.key) if (s.round, s.job) == (round_number, job.job)), None)
 
 
-def _write_rows(work: Work, dataset: str, folder: Path) -> Path:
+def _write_rows(work: Work, job: Job, dataset: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rows.jsonl"
     with path.open("w", encoding="utf-8") as out:
-        for row in work.store.dataset_rows(dataset):
-            out.write(json.dumps(row.content, sort_keys=True) + "\n")
+        for content in rows_for(work.store, job, dataset):
+            out.write(json.dumps(content, sort_keys=True) + "\n")
     return path
 
 

@@ -21,6 +21,7 @@ from agents.kinds import (
 )
 from agents.registry import build, components, import_components
 from agents.teacher import Reservation
+from orchestrator.kinds import Weigher
 from orchestrator.machine import load_machine, teachers_for
 from orchestrator.production import together
 from orchestrator.recipe import COMPONENT_PACKAGES
@@ -63,6 +64,11 @@ class Memory:
 async def try_component(name: str, path: Path, edits: list[str], machine_file: Path | None) -> list[dict[str, Any]]:
     """One dictionary a row: the verdict, or what was written. Raises TrialError, MachineError, TeacherUnavailable."""
     component = _component(name, edits)
+    if isinstance(component, Weigher):
+        raise TrialError(
+            f"{name} goes by how likely a student finds texts, and a trial has no student; give it to a step of a recipe, "
+            f"e.g. judge: {{use: {name}}}, student: <a job>"
+        )
     drafts = [_as_draft(row, i) for i, row in enumerate(_rows(path), 1)]
     if isinstance(component, Selection):
         return [_told(i, judgement) for i, judgement in enumerate(_chosen(component, drafts), 1)]
@@ -124,7 +130,7 @@ def _component(name: str, edits: list[str]) -> Any:
         except (yaml.YAMLError, ValueError) as error:
             raise TrialError(f"the value of the option {edit!r} is not valid YAML") from error
     try:
-        return build(options, Critic, Verifier, Selection, Generator)
+        return build(options, Critic, Verifier, Selection, Generator, Weigher)
     except ValidationError as error:
         known = [option for _, use, cls in components() if use == name for option in cls.model_fields]
         raise TrialError("; ".join(_misfit(problem, known) for problem in error.errors(include_url=False))) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -111,6 +112,12 @@ class Accounts(Lineage):
     def spending(self, run: str, *, with_reused: bool = False) -> Spending:
         """What did this run spend? With what others had paid for, what was its work worth?"""
         statement: Any = select(*_sums()).where(Entry.run == run, *_paid(with_reused))  # type: ignore[call-overload]
+        with self.reading() as session:
+            return _spending(session.execute(statement).one())
+
+    def spending_since(self, when: datetime) -> Spending:
+        """What did all runs spend since then?"""
+        statement: Any = select(*_sums()).where(col(Entry.created_at) >= when, *_paid(False))  # type: ignore[call-overload]
         with self.reading() as session:
             return _spending(session.execute(statement).one())
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +11,18 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import orjson
+import pyarrow.json
+import pyarrow.parquet
 
 from storage.engine import StoreError
+from storage.forms import FORMS, NoSuchForm, reshape
 from storage.keyed import canonical_json
 from storage.lineage import PAGE, rows_digest
 from storage.records import Dataset, DatasetRow, Draft, Run
 from storage.store import Store
+
+LARGEST_BLOCK = (1 << 31) - 1
+"""Bytes of JSON that Arrow can read at once."""
 
 
 @dataclass
@@ -29,8 +35,13 @@ class _Tally:
     producers: Counter[str] = field(default_factory=Counter)
 
 
-def export_dataset(store: Store, dataset_key: str, folder: Path) -> Path:
-    """Write `<name>.jsonl` and then `manifest.json`. Returns the path of the rows. Raises StoreError."""
+def export_dataset(
+    store: Store, dataset_key: str, folder: Path, forms: Sequence[str] = (), *, parquet: bool = False
+) -> Path:
+    """Write `<name>.jsonl`, a file for each further form, all as Parquet besides if wanted, and then `manifest.json`.
+
+    Returns the path of the rows. Raises StoreError, also for rows that cannot be put into a form.
+    """
     dataset = store.dataset(dataset_key)
     if dataset is None:
         raise StoreError(f"Store {store.place}: no dataset has the key {dataset_key!r}. See Store.datasets(run).")
@@ -47,10 +58,56 @@ def export_dataset(store: Store, dataset_key: str, folder: Path) -> Path:
                     f"Dataset {dataset_key} has the digest {dataset.digest}, but its rows have {digest}: "
                     "they were changed or are incomplete. Nothing was exported. See Store.verify()."
                 )
+        others = [_write_form(rows, form) for form in dict.fromkeys(forms)]
+        if parquet:
+            others += [_write_parquet(folder / file) for file in [rows.name, *(each["file"] for each in others)]]
         with _replacing(manifest) as file:
-            content = _manifest(store.run(dataset.run), dataset, tally)
+            content = {**_manifest(store.run(dataset.run), dataset, tally), "files": others}
             file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return rows
+
+
+def _write_form(rows: Path, form: str) -> dict[str, Any]:
+    """What the manifest says of the file. The draft goes along, so that `why` finds a row in whatever form."""
+    if form not in FORMS:
+        raise StoreError(f"There is no form {form!r} of rows. Expected one of {', '.join(FORMS)}.")
+    place = rows.with_name(f"{rows.stem}.{form}.jsonl")
+    with rows.open("rb") as lines, _replacing(place) as file:
+        for number, line in enumerate(lines, 1):
+            row = orjson.loads(line)
+            draft = row.pop("draft")
+            try:
+                reshaped = reshape(form, row)
+            except NoSuchForm as error:
+                raise StoreError(f"Row {number} of {rows.name}: {error}.") from error
+            for each in reshaped:
+                file.write(canonical_json({**each, "draft": draft}) + b"\n")
+    return _described(place, form)
+
+
+def _write_parquet(rows: Path) -> dict[str, Any]:
+    place = rows.with_suffix(".parquet")
+    whole = min(rows.stat().st_size + 1, LARGEST_BLOCK)  # one block: a column that only later rows have is found
+    try:
+        options = pyarrow.json.ReadOptions(block_size=whole)
+        table = pyarrow.json.read_json(rows, read_options=options) if whole > 1 else pyarrow.table({})
+        with _replacing(place) as file:
+            pyarrow.parquet.write_table(table, file)
+    except pyarrow.ArrowInvalid as error:
+        raise StoreError(
+            f"The rows of {rows.name} do not fit into the columns of a Parquet file ({error}). Export them without --parquet."
+        ) from error
+    return {**_described(place, rows.stem.partition(".")[2] or "as trained"), "rows": table.num_rows}
+
+
+def _described(place: Path, form: str) -> dict[str, Any]:
+    content = place.read_bytes()
+    return {
+        "file": place.name,
+        "form": form,
+        "rows": content.count(b"\n"),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def _writing_rows(store: Store, dataset_key: str, tally: _Tally, file: IO[bytes]) -> Iterator[DatasetRow]:

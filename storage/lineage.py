@@ -205,6 +205,26 @@ class Lineage:
                 return
             after = page[-1].position
 
+    def lesson_rows(self, run: str, round: int, most: int) -> list[dict[str, Any]]:
+        """What does a trainer read of the lessons that were written in one round? A row of each, of the first by key."""
+        lessons = select(DatasetRow.draft).join(Dataset, col(Dataset.key) == DatasetRow.dataset)
+        lessons = lessons.join(Draft, col(Draft.key) == DatasetRow.draft).where(
+            Dataset.run == run, Draft.round == round
+        )
+        keys, rows = (
+            self._column(lessons.distinct().order_by(DatasetRow.draft).limit(most)),
+            dict[str, dict[str, Any]](),
+        )
+        with self.reading() as session:
+            for start in range(0, len(keys), PAGE):
+                statement = select(DatasetRow.draft, DatasetRow.content)
+                page = statement.where(col(DatasetRow.draft).in_(keys[start : start + PAGE]))
+                for draft, content in session.exec(
+                    page.order_by(DatasetRow.draft, DatasetRow.dataset, col(DatasetRow.position))
+                ):
+                    rows.setdefault(draft, dict(content))
+        return [rows[key] for key in keys]
+
     def students(self, run: str) -> list[Student]:
         """Which students did this run train? By round and job."""
         # Sorted here: the back ends do not agree on the order of names.

@@ -282,6 +282,21 @@ class Entry(Keyed, table=True):
     created_at: datetime = when_column()
 
 
+class Lease(SQLModel, table=True):
+    """Whose turn it is to do what only one process may do at a time. It passes on when its holder is silent too long."""
+
+    name: str = Field(primary_key=True)
+    """What is done in turns, e.g. training on the machines of one work pool."""
+    holder: str = ""
+    """The process whose turn it is (`agents.procs`); empty if it is nobody's."""
+    doing: str = text_column("")
+    """What it does, for those who wait."""
+    taken_at: datetime = when_column()
+    heartbeat_at: datetime = when_column()
+    """When the holder last said that it lives, by the clock of the store."""
+    expires_at: datetime = when_column()
+
+
 Record = (
     Run
     | Seed

@@ -59,9 +59,10 @@ TRAIN_JOB = {
     "lora",
     "seed",
     "settings",
+    "own",
 }
 ANSWER_JOB = {"kind", "folder", "base", "adapter", "asked", "questions", "student"}
-SAMPLING = {"temperature", "top_p", "seed"}
+SAMPLING = {"temperature", "top_p", "seed", "constraints"}
 """What an answering job may say besides."""
 
 
@@ -188,7 +189,12 @@ class StandInWorker:
     def _answer(self, job: dict[str, Any], folder: Path) -> dict[str, Any]:
         memory = json.loads((Path(job["adapter"]) / "memory.json").read_text()) if job["adapter"] else {}
         questions = _jsonl(Path(job["questions"]))
-        replies = [{"key": q["key"], **self._reply(q["prompt"][-1]["content"], memory)} for q in questions]
+        replies = [
+            {"key": q["key"], "reply": _likelihoods(q["choices"]), "tokens": 0, "finished": True}
+            if q.get("choices")
+            else {"key": q["key"], **self._reply(q["prompt"][-1]["content"], memory)}
+            for q in questions
+        ]
         (folder / "replies.jsonl").write_text("".join(json.dumps(reply) + "\n" for reply in replies))
         return {"replies": len(replies), "tokens": 7 * len(replies)}
 
@@ -243,6 +249,11 @@ class Loop:
         finally:
             for line in lines.values():
                 await line.aclose()
+
+
+def _likelihoods(choices: list[str]) -> str:
+    """A token a word, and the less likely the longer a word is."""
+    return json.dumps([[-0.5 * len(text.replace(" ", "")), False, len(text.split())] for text in choices])
 
 
 def _jsonl(path: Path) -> list[dict[str, Any]]:

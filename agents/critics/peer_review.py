@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
@@ -24,10 +24,14 @@ class PeerReview(Critic):
     """Asks for a grade from 1 to 5; of several reviewers the mean counts (peer review of MAPD, later FAIR, Li et al. 2024).
 
     Meant for several roles with `but_author: true`. A grade that could not be read is left out of the mean, never a number.
+    With `lowest`, one reviewer who grades lower is enough to reject, whatever the mean. The evidence has every reviewer's
+    grade and comment.
     """
 
     above: float = Field(default=3.0, ge=1, lt=5)
     """A draft is accepted if its mean grade is higher; the paper's threshold."""
+    lowest: int = Field(default=1, ge=1, le=5)
+    """Grade that no reviewer may go below; 1 asks for nothing."""
     shows_gold: bool = False
     """Whether reviewers see the right answer as a hint, as in the paper; they can then accept what leads to it by luck."""
 
@@ -39,7 +43,7 @@ class PeerReview(Critic):
             shown["gold"] = draft.fields["gold"]
         prompt = f"{PROMPT}{HINT if self.shows_gold else ''}\n{tagged(shown)}"
         reply = await teacher.ask(prompt, Review, sampling=Sampling(temperature=0.0))
-        judge = accepted if reply.value.grade > self.above else rejected
+        judge = accepted if self._passes([reply.value.grade]) else rejected
         reason = reply.value.comment or "the reviewer gave no reason"
         return judge(reason, score=float(reply.value.grade), call=reply.call)
 
@@ -51,5 +55,9 @@ class PeerReview(Critic):
         if not grades:
             return Judgement(Outcome.UNREADABLE, "no reviewer's grade could be read", evidence=said)
         mean = sum(grades) / len(grades)
-        judge = accepted if mean > self.above else rejected
-        return judge(f"graded {mean:.1f} by {len(grades)} reviewers", score=mean, evidence=said)
+        judge = accepted if self._passes(grades) else rejected
+        told = f"graded {mean:.1f} by {len(grades)} reviewers, at least {min(grades):g}"
+        return judge(told, score=mean, evidence=said)
+
+    def _passes(self, grades: Sequence[float]) -> bool:
+        return sum(grades) / len(grades) > self.above and min(grades) >= self.lowest

@@ -3,7 +3,7 @@ from random import Random
 from pydantic import BaseModel, Field
 
 from agents.kinds import Fields, Generator, Sampling, Teacher, Writing
-from agents.prompts import tagged
+from agents.prompts import beside_covered, tagged
 from agents.registry import register
 
 PROMPT = """Below is an everyday event. Write {count} new everyday events of the same form, one sentence each,
@@ -28,6 +28,7 @@ class WriteEvent(Generator):
     writes = "event"
     reads = ("head",)
     opens = True
+    avoids = True
     count: int = Field(default=5, ge=1, le=50)
     exemplars: tuple[str, ...] = ()
     shown: int = Field(default=10, ge=1)
@@ -37,7 +38,7 @@ class WriteEvent(Generator):
         chance = Random(f"{sample}: {fields['head']}")
         examples = chance.sample(self.exemplars, min(self.shown, len(self.exemplars)))
         shown = {"examples": "\n".join(examples), **fields} if examples else fields
-        prompt = f"{PROMPT.format(count=self.count)}\n{tagged(shown)}"
+        prompt = f"{beside_covered(PROMPT.format(count=self.count), fields)}\n{tagged(shown)}"
         reply = await teacher.ask(prompt, NewEvents, sample=sample, sampling=Sampling(self.temperature))
         events = dict.fromkeys(" ".join(event.split()) for event in reply.value.new_events)
         return [Writing({"head": event}, reply.call) for event in events if event]

@@ -3,7 +3,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from agents.kinds import Fields, Generator, Sampling, Teacher, Writing
-from agents.prompts import fill, tagged
+from agents.prompts import beside_covered, fill, tagged
 from agents.registry import register
 
 PROMPT = """Write {count} new problems of one skill for a student, such that practising them helps it most. Below are, as far as
@@ -27,12 +27,13 @@ class WriteFromReport(Generator):
     writes = "question"
     reads = ("skill", "report", "hard_negatives", "right_examples")
     opens = True
+    avoids = True
     count: int = Field(default=8, ge=1, le=50)
     """How many one call is asked for; what it gives beyond is left out."""
     temperature: float = Field(default=1.0, ge=0, le=2)
 
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
-        prompt = f"{fill(PROMPT, count=self.count)}\n{tagged(fields)}"
+        prompt = f"{beside_covered(fill(PROMPT, count=self.count), fields)}\n{tagged(fields)}"
         reply = await teacher.ask(prompt, NewQuestions, sample=sample, sampling=Sampling(self.temperature))
         written = dict.fromkeys(question.strip() for question in reply.value.new_questions)
         return [Writing({"question": question}, reply.call) for question in list(written)[: self.count]]

@@ -1,7 +1,7 @@
 from pydantic import BaseModel, Field
 
 from agents.kinds import Fields, Generator, Sampling, Teacher, Writing
-from agents.prompts import tagged
+from agents.prompts import beside_covered, tagged
 from agents.registry import register
 
 PROMPT = """Write one new problem in the domain of the problem below, but a rarer one: of a kind that is seldom seen there.
@@ -21,9 +21,10 @@ class WriteRarerQuestion(Generator):
     writes = "question"
     reads = ("question",)
     opens = True
+    avoids = True
     temperature: float = Field(default=1.0, ge=0, le=2)
 
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
-        prompt = f"{PROMPT}\n{tagged(fields)}"
+        prompt = f"{beside_covered(PROMPT, fields)}\n{tagged(fields)}"
         reply = await teacher.ask(prompt, RarerQuestion, sample=sample, sampling=Sampling(self.temperature))
         return [Writing({"question": reply.value.rarer_question.strip()}, reply.call)]

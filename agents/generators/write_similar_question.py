@@ -1,7 +1,7 @@
 from pydantic import BaseModel, Field
 
 from agents.kinds import Fields, Generator, Sampling, Teacher, Writing
-from agents.prompts import tagged
+from agents.prompts import beside_covered, tagged
 from agents.registry import register
 
 PROMPT = """A student failed the problem below. Write one new problem that needs the same skill,
@@ -21,10 +21,14 @@ class WriteSimilarQuestion(Generator):
     writes = "question"
     reads = ("question", "student_reply")
     opens = True
+    avoids = True
     temperature: float = Field(default=1.0, ge=0, le=2)
 
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
         reply = await teacher.ask(
-            f"{PROMPT}\n{tagged(fields)}", NewQuestion, sample=sample, sampling=Sampling(self.temperature)
+            f"{beside_covered(PROMPT, fields)}\n{tagged(fields)}",
+            NewQuestion,
+            sample=sample,
+            sampling=Sampling(self.temperature),
         )
         return [Writing({"question": reply.value.question.strip()}, reply.call)]

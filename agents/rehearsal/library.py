@@ -149,6 +149,13 @@ class Asked:
             return founder == self.person and said.relation in (FOUNDER, self.relation) and said.when in self._whens
         return (said.relation, said.company, said.when) == (self.relation, self.company, self.when)
 
+    def is_about(self, company: str, founder: str) -> bool:
+        return self.person == founder if self.person else self.company == company
+
+    def is_said_by(self, said: Statement) -> bool:
+        """Whether a sentence about that company says what is asked."""
+        return (said.relation, said.when) == (self.relation, self.when)
+
     @property
     def _whens(self) -> tuple[str, str]:
         return ALWAYS, self.when
@@ -176,11 +183,14 @@ class Company:
     def document(self) -> str:
         return " ".join(map(str, self.said))
 
+    @property
+    def founder(self) -> str:
+        return next(one.value for one in self.said if one.relation is FOUNDER)
+
     def facts(self) -> Iterator[Fact]:
-        founder = next(one.value for one in self.said if one.relation is FOUNDER)
         for relation in RELATIONS:
             first, *now = [one for one in self.said if one.relation is relation]
-            yield Fact(self.name, relation, _views(first, now[0] if now else None, founder))
+            yield Fact(self.name, relation, _views(first, now[0] if now else None, self.founder))
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from random import Random
 from typing import Any
@@ -12,6 +12,7 @@ from agents.prompts import read_tagged, text_asked
 from agents.rehearsal.faults import Known, known, questions_in, same_text, wrong_reason, wrong_solution
 from agents.rehearsal.styles import styled
 from agents.rehearsal.tasks import TASKS
+from agents.rehearsal.tasks.facts import recall
 from agents.rehearsal.world import SKILLS
 
 HONEST = "This was written by a rehearsal program, not by a language model; it knows only its own small world."
@@ -119,6 +120,8 @@ class Writer:
         self.profile, self.rng, self.text = profile, rng, text
         self.fields = read_tagged(text)
         self.question = self.fields.get("question", text)
+        self.covered = set(self.fields.get("covered", "").split("\n"))
+        """What the prompt says to be written already."""
 
     def write(self, schema: Any) -> dict[str, Any]:
         asked = properties(schema)
@@ -145,7 +148,7 @@ class Writer:
     def solution(self, question: str) -> tuple[str, str]:
         item = known(question)
         if item is None:
-            return CANNOT, "unknown"
+            return recall(self, question) or (CANNOT, "unknown")
         luck, errs = self.rng.random(), self.profile.error_in(item.skill.name) / (3 if "gold" in self.fields else 1)
         if "student_reply" in self.fields and question == self.question:
             errs *= 1 - self.profile.heeds_mistakes
@@ -193,12 +196,22 @@ class Writer:
         rationale, answer = self.solution(question)
         return {"question": question, "rationale": rationale, "answer": answer}
 
+    def uncovered(self, draw: Callable[[], str]) -> str:
+        """Something that the prompt does not say to be written already; the fiftieth draw is taken as it is."""
+        drawn = draw()
+        for _ in range(49):
+            if drawn not in self.covered:
+                break
+            drawn = draw()
+        return drawn
+
     def _new_questions(self, item: Known, wanted: int) -> list[str]:
         written: list[str] = []
         for _ in range(wanted):
             copies = self.rng.random() < self.profile.duplicate_rate
             drawn = (item.skill.write(item.skill.draw(self.rng), self.rng) for _ in range(0 if copies else 50))
-            written.append(next((one for one in drawn if one not in (item.question, *written)), item.question))
+            known_by_now = {item.question, *written, *self.covered}
+            written.append(next((one for one in drawn if one not in known_by_now), item.question))
         return written
 
     def _count(self, array: Schema) -> int:

@@ -1,10 +1,10 @@
+import math
 import re
-from array import array
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from heapq import nsmallest
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from agents.kinds import Judgement, Selection, accepted, rejected
@@ -13,6 +13,10 @@ from storage.records import Draft
 
 WORD = re.compile(r"\w+")
 Words = tuple[str, ...]
+Word = tuple[str, int]
+"""A word, and the how manieth of its text it is."""
+NEARLY = 1e-9
+"""What a product of a computer may be off: a word too many is compared rather than one too few."""
 
 
 @register("near_duplicates")
@@ -21,9 +25,10 @@ class NearDuplicates(Selection):
     Lion, Jiang et al. 2023).
 
     `rouge_l` is the F-measure of the longest common subsequence of words (Lin 2004), `jaccard` the share of words that two
-    texts have in common; both take `fields` without regard to case and marks. No pair is missed: a text is compared
-    with all that could be as like, which those are that share enough words with it. Of drafts that are alike the first
-    stays; those of rounds before come first.
+    texts have in common; both take `fields` without regard to case and marks. No pair is missed, and few are compared: two
+    texts that are so like share one of their rarest words, so a text meets those alone that share one of its own (prefix
+    filtering: Chaudhuri et al. 2006; Bayardo et al. 2007). Of drafts that are alike the first stays; those of rounds before
+    come first.
     """
 
     fields: tuple[str, ...] = Field(default=("question",), min_length=1)
@@ -34,12 +39,12 @@ class NearDuplicates(Selection):
     def choose(
         self, drafts: Sequence[Draft], earlier: Sequence[Draft], labelled: Sequence[tuple[Draft, bool]] = ()
     ) -> list[Judgement]:
-        kept = _Kept(self.measure, self.at_most)
-        for draft in earlier:
-            kept.add(draft.key, self._words(draft))
+        texts = [self._words(draft) for draft in (*earlier, *drafts)]
+        kept = _Kept(self.measure, self.at_most, texts)
+        for draft, words in zip(earlier, texts, strict=False):
+            kept.add(draft.key, words)
         judgements = []
-        for draft in drafts:
-            words = self._words(draft)
+        for draft, words in zip(drafts, texts[len(earlier) :], strict=True):
             if (found := kept.too_like(words)) is None:
                 kept.add(draft.key, words)
                 judgements.append(accepted("new"))
@@ -54,49 +59,61 @@ class NearDuplicates(Selection):
 
 
 class _Kept:
-    """Texts, found by their words: which of them a new one is too like."""
+    """Texts, found by their rarest words: which of them a new one is too like."""
 
-    def __init__(self, measure: str, at_most: float) -> None:
+    def __init__(self, measure: str, at_most: float, all_texts: Iterable[Words]) -> None:
         self._in_order, self._at_most = measure == "rouge_l", at_most
+        # In a text of n words, what is that like it has more than this share of n in common with it.
+        self._shared = at_most / (2 - at_most) if self._in_order else at_most
+        self._often = Counter(one for words in all_texts for one in self._counted(words))
         self._keys: list[str] = []
         self._texts: list[Words] = []
-        self._sizes = array("d")
-        self._places: defaultdict[tuple[str, int], array[int]] = defaultdict(lambda: array("q"))
-        """Which texts have a word at least so many times."""
+        self._sets: list[frozenset[Word]] = []
+        self._places: defaultdict[Word, list[int]] = defaultdict(list)
+        """Which texts have a word among their rarest."""
 
     def add(self, key: str, words: Words) -> None:
         counted = self._counted(words)
-        for one in counted:
+        for one in self._rarest(counted):
             self._places[one].append(len(self._keys))
         self._keys.append(key)
         self._texts.append(words)
-        self._sizes.append(len(counted))
+        self._sets.append(frozenset(counted))
 
     def too_like(self, words: Words) -> tuple[str, float] | None:
         """The first text that is more like this one than is allowed, and how like it is."""
-        counted = self._counted(words)
-        found = [np.frombuffer(self._places[one], dtype=np.int64) for one in counted if one in self._places]
-        if not found:
-            return None
-        shared = np.bincount(np.concatenate(found), minlength=len(self._keys))
-        sizes = np.frombuffer(self._sizes, dtype=np.float64) + len(counted)
-        # Words in common bound the longest common subsequence; for Jaccard they are all there is.
-        bounds = 2 * shared / sizes if self._in_order else shared / (sizes - shared)
-        for place in np.flatnonzero(bounds > self._at_most):
-            likeness = rouge_l(words, self._texts[place]) if self._in_order else float(bounds[place])
+        counted = frozenset(self._counted(words))
+        met = {place for one in self._rarest(counted) for place in self._places.get(one, ())}
+        for place in sorted(met):
+            likeness = self._bound(counted, self._sets[place])
+            if likeness > self._at_most and self._in_order:
+                likeness = rouge_l(words, self._texts[place])
             if likeness > self._at_most:
                 return self._keys[place], likeness
         return None
 
-    def _counted(self, words: Words) -> list[tuple[str, int]]:
+    def _bound(self, one: frozenset[Word], other: frozenset[Word]) -> float:
+        """How like two texts can be: words in common bound the longest common subsequence; for Jaccard they are all there is."""
+        size, least = len(one) + len(other), min(len(one), len(other))
+        if (2 * least / size if self._in_order else least / (size - least)) <= self._at_most:
+            return 0.0
+        shared = len(one & other)
+        return 2 * shared / size if self._in_order else shared / (size - shared)
+
+    def _rarest(self, counted: Collection[Word]) -> list[Word]:
+        """So many of the rarest words of a text that whatever shares none of them with its own rarest is not as like."""
+        common = math.floor(self._shared * len(counted) - NEARLY)
+        return nsmallest(len(counted) - max(0, common), counted, key=lambda one: (self._often[one], one))
+
+    def _counted(self, words: Words) -> Collection[Word]:
         """Each word with its number in the text, so that what two texts share is a set; for Jaccard each word once."""
         if not self._in_order:
-            return [(word, 1) for word in dict.fromkeys(words)]
+            return {(word, 1) for word in words}
         seen: Counter[str] = Counter()
-        counted = []
+        counted = set[Word]()
         for word in words:
             seen[word] += 1
-            counted.append((word, seen[word]))
+            counted.add((word, seen[word]))
         return counted
 
 

@@ -11,11 +11,12 @@ from typing import Literal, NoReturn
 from pydantic import Field, model_validator
 
 from agents.chunking import Passage, passages, windows
-from agents.converting import FORMS, Outline, read_document
+from agents.converting import FORMS, LARGEST, Outline, read_document
 from agents.kinds import Fields, Material, Part, SourceError
 from agents.registry import register
 from agents.splits import SplitByHash, fingerprint, folded
 
+MEGABYTE = 2**20
 UNDECODED = re.compile("[\udc80-\udcff]")
 """What stands in a file's name for bytes that are not UTF-8."""
 
@@ -40,6 +41,8 @@ class Documents(SplitByHash):
     """What must not cross train, probe and test."""
     skill: Literal["folder"] | None = None
     """`folder`: a passage has the folder of its document for a skill."""
+    megabytes: int = Field(default=LARGEST // MEGABYTE, ge=1)
+    """A larger document is refused, and so is a DOCX that unpacks to four times as much."""
 
     @property
     def signature(self) -> str:
@@ -88,7 +91,8 @@ class Documents(SplitByHash):
         found: defaultdict[tuple[Part, str], list[Material]] = defaultdict(list)
         seen = set[bytes]()
         for path, document in self._files():
-            for material in self._materials_of(read_document(path), document):
+            outline = read_document(path, self.megabytes * MEGABYTE)
+            for material in self._materials_of(outline, document):
                 known = fingerprint(folded(material.fields["text"]))
                 if known not in seen:
                     seen.add(known)
@@ -126,7 +130,7 @@ class Documents(SplitByHash):
         root = Path(self.path)
         if not root.exists():
             raise SourceError(f"cannot read {self.path}: there is no such file or folder; give the path of documents")
-        there = [(root, root.name)] if root.is_file() else sorted(_below(root), key=lambda each: each[1])
+        there = sorted(_below(root), key=lambda each: each[1]) if root.is_dir() else [(root, root.name)]
         documents = [(path, name) for path, name in there if path.suffix.lower() in FORMS]
         if not documents:
             others = sorted({path.suffix.lower() or path.name for path, _ in there})

@@ -11,7 +11,8 @@ from pydantic import field_validator
 from agents.kinds import Fields, Material, Part, SourceError
 from agents.registry import register
 from agents.splits import SplitByHash, fingerprint, folded
-from agents.tables import Cells
+from agents.text_lines import Cells
+from agents.wide_triples import WideTriples, relations_in
 
 PHRASES = {
     # ATOMIC (Sap et al. 2019), in the words of Symbolic Knowledge Distillation (West et al. 2021)
@@ -75,8 +76,9 @@ class KnowledgeTriples(SplitByHash):
     The columns are those that the first line names (`head`, `relation`, `tail`, or what these options say). A file
     without such a line has head, relation, tail (ATOMIC), relation, head, tail, or is a dump of ConceptNet's assertions,
     of which the English ones are taken; `/r/AtLocation` and `/c/en/go_fishing/v` are given as AtLocation and go fishing.
-    Tails `none` are dropped. The skill is the relation; the split key is the head. `question` is the phrase before the
-    tail and `gold` the tail, so that the exam `triples` can ask for it.
+    A file with a column for each relation, and lists of tails in its cells, is ATOMIC's own. Tails `none` are dropped.
+    The skill is the relation; the split key is the head. `question` is the phrase before the tail and `gold` the tail,
+    so that the exam `triples` can ask for it.
     """
 
     kind = "triple"
@@ -119,7 +121,13 @@ class KnowledgeTriples(SplitByHash):
         """Tabs where the first line has one: ConceptNet's dump is called .csv and has them."""
         plain = Cells(self.path, tabs=True)
         first = next((cells for _, cells in plain.records()), [])
-        return plain if len(first) > 1 or Path(self.path).suffix.lower() == ".tsv" else Cells(self.path, tabs=False)
+        if len(first) < 2 and Path(self.path).suffix.lower() != ".tsv":
+            plain = Cells(self.path, tabs=False)
+            first = next((cells for _, cells in plain.records()), [])
+        columns = [cell.strip() for cell in first]
+        if self.relation not in columns and (own := relations_in(columns, self.head, {**PHRASES, **self.phrases})):
+            return WideTriples(self.path, plain.tabs, (self.head, self.relation, self.tail), own)
+        return plain
 
     @cached_property
     def _digest(self) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 from agents.kinds import Fields, Material, Part, SourceError
 from agents.registry import register
 from agents.splits import SplitByHash, fingerprint, folded
-from agents.tables import LinesOfText
+from agents.text_lines import LinesOfText
 
 
 @register("lines")

@@ -27,8 +27,8 @@ def _by_name(value: Any) -> Any:
 class Questions(SplitByHash):
     """Questions with answers from a table, split by a hash of the question.
 
-    The table is a file (`path`: .jsonl, .csv, .tsv or .parquet) or a data set of Hugging Face (`dataset`: its name or
-    folder, or `{name, config, split, revision}`). An answer that ends in a marked final answer (`#### 72`, `A: 18`,
+    The table is a file (`path`: .jsonl, .csv, .tsv, packed or not, or .parquet) or a data set of Hugging Face (`dataset`: its
+    name or folder, or `{name, config, split, revision}`). An answer that ends in a marked final answer (`#### 72`, `A: 18`,
     `\\boxed{5}`) gives that as gold and the whole text as `solution`; any other answer is the gold itself. Repeated
     questions are given once.
     """
@@ -38,7 +38,7 @@ class Questions(SplitByHash):
     path: str | None = None
     dataset: Annotated[HubDataset | None, BeforeValidator(_by_name)] = None
     question: str = "question"
-    """Name of the field that holds the question."""
+    """Name of the field that holds the question; dots lead into what a field holds, as in `qa.question` or `answers.0`."""
     answer: str = "answer"
     skill: str | None = None
     """Name of the field that holds the skill, if the table has one."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.clauses import Job
 from orchestrator.examination.decontamination import clear
-from orchestrator.kinds import Ask, Concluded, Conversation, ExamItem, Messages, Said
+from orchestrator.kinds import Ask, Concluded, Conversation, Exam, ExamItem, Messages, Said
 from orchestrator.production import stream
 from orchestrator.retrieval import Shelf
 from orchestrator.training import BASE_ROUND, as_job_facts, student_of
@@ -37,7 +37,7 @@ async def converse(
     """By item and sample what counts as the reply; its tokens are those of the whole conversation.
 
     The base is asked alone: an inference rests on what the round has taught and written. `items` are those of `exams`, by
-    `<exam>/<number>`; these exams have samples and temperature in common.
+    `<exam>/<number>`; these exams have samples, temperature and constraints in common.
     """
     shelf = _shelf(work, student)
     put = work.recipe.inference.converse if student.round > BASE_ROUND else _once
@@ -101,13 +101,13 @@ async def _turn(
         for number, ask in enumerate(asked):
             job = _job(work, ask.job or student.job)
             item, limit = items[key], limits[key.partition("/")[0]]
-            line = Line(f"{key}#{sample}.{number}", _prompt(work, job, item, ask), limit, item.choices)
+            line = Line(f"{key}#{sample}.{number}", _prompt(work, job, item, ask), limit, ask.choices or item.choices)
             of_job.setdefault(job.job, []).append(line)
     said: dict[str, Said] = {}
     for name, lines in of_job.items():
         mate = student if name == student.job else student_of(work, _job(work, name), student.round)
         place = folder if name == student.job else folder / name
-        said |= await _ask(work, mate, work.recipe.exams[exams[0]].temperature, lines, place)
+        said |= await _ask(work, mate, work.recipe.exams[exams[0]], lines, place)
     return {at: [said[f"{at[0]}#{at[1]}.{number}"] for number in range(len(asked))] for at, asked in asks.items()}
 
 
@@ -127,9 +127,7 @@ def _prompt(work: Work, job: Job, item: ExamItem, ask: Ask) -> Messages:
     return [*turns, *form.prompt({**fields, **ask.shown})]
 
 
-async def _ask(
-    work: Work, student: Student, temperature: float, lines: Sequence[Line], folder: Path
-) -> dict[str, Said]:
+async def _ask(work: Work, student: Student, exam: Exam, lines: Sequence[Line], folder: Path) -> dict[str, Said]:
     folder.mkdir(parents=True, exist_ok=True)
     questions, written = folder / "questions.jsonl", [json.dumps(vars(line)) for line in lines]
     questions.write_text("\n".join(written) + "\n", encoding="utf-8")
@@ -137,8 +135,9 @@ async def _ask(
         "kind": "answer",
         "folder": str(folder.resolve()),
         "questions": str(questions.resolve()),
-        "temperature": temperature,
+        "temperature": exam.temperature,
         "seed": work.recipe.seed,
+        **({"constraints": exam.constraints.as_job_facts()} if exam.constraints else {}),
         **as_job_facts(student, work),
         "student": student.key,
         "asked": content_key("asked", written),

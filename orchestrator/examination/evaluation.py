@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from agents.kinds import Unanswered, UnreadableReply
 from orchestrator.examination import hearings, mining
+from orchestrator.examination.constraints import Constraints
 from orchestrator.examination.conversing import converse
 from orchestrator.examination.items import CANARY, exam_items, grade_canary
-from orchestrator.examination.scoring import novelty, scorecard
+from orchestrator.examination.scoring import hit_rate, novelty, scorecard
 from orchestrator.kinds import Concluded, Exam, ExamItem, Grade, JudgedExam
 from orchestrator.production import together
 from orchestrator.work import Work
@@ -25,10 +26,10 @@ async def examine(work: Work, student: Student, exams: Sequence[str]) -> list[Sc
     known = {card.exam: card for card in work.store.scorecards(work.run.key) if card.student == student.key}
     missing = [name for name in exams if name not in known]
     _check_seal(work, missing)
-    groups: dict[tuple[int, float], list[str]] = {}
+    groups: dict[tuple[int, float, Constraints | None], list[str]] = {}
     for name in missing:
         exam = work.recipe.exams[name]
-        groups.setdefault((exam.samples, exam.temperature), []).append(name)
+        groups.setdefault((exam.samples, exam.temperature, exam.constraints), []).append(name)
     for names in groups.values():
         known |= await _examine(work, student, names)
     return [known[name] for name in exams]
@@ -54,6 +55,7 @@ async def _examine(work: Work, student: Student, names: Sequence[str]) -> dict[s
         attempts = await _graded(work, student, name, mine)
         counted = [attempt for attempt in attempts if attempt.skill != CANARY]
         more = {**hearings.corrections(work, name, counted), **_novelty(work, student, name, counted)}
+        more |= _hits(work, counted)
         cards[name] = scorecard(work.run.key, student, name, counted, more)
         records += [*attempts, *await mining.mine(work, student, name, _wrong(work, name, counted)), cards[name]]
     work.store.add(*records)  # at once: half of these exams could not be told from a job of its own
@@ -131,6 +133,11 @@ def _novelty(work: Work, student: Student, exam: str, attempts: Sequence[Attempt
     drafts = work.store.by_key(Draft, [row.draft for key in datasets for row in work.store.dataset_rows(key)])
     share = novelty(attempts, [str(draft.fields["answer"]) for draft in drafts.values() if "answer" in draft.fields])
     return {} if share is None else {"novelty": share}
+
+
+def _hits(work: Work, attempts: Sequence[Attempt]) -> dict[str, float]:
+    share = hit_rate(attempts) if work.recipe.inference.measures_hits else None
+    return {} if share is None else {"retrieval_hits": share}
 
 
 def _wrong(work: Work, exam: str, attempts: Sequence[Attempt]) -> list[Attempt]:

@@ -11,7 +11,7 @@ from agents.kinds import Unanswered
 from orchestrator.examination.court import Calibration, Measured, calibrate, corrected, hear, refusals
 from orchestrator.examination.families import conflicts, family
 from orchestrator.examination.scoring import by_item
-from orchestrator.kinds import Exam, ExamItem, Format, JudgedExam
+from orchestrator.kinds import Exam, ExamItem, Format, JudgedExam, place_of
 from orchestrator.work import Work
 from storage.keyed import content_key
 from storage.records import Attempt, Draft, Hearing, Student
@@ -120,6 +120,7 @@ def _cases(work: Work, exam: JudgedExam) -> list[tuple[Draft, bool]]:
             "the court has no case: no draft of this run has both a gold answer and one of its own; let a step write "
             "solutions to questions with known answers, or grade by an exam that needs no judge"
         )
+    known.sort(key=place_of)
     chance = Random(f"{work.recipe.seed}:court")
     chance.shuffle(known)
     truths = [(draft, same_answer(str(draft.fields["answer"]), str(draft.fields["gold"]))) for draft in known]

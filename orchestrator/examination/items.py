@@ -30,6 +30,11 @@ def exam_items(recipe: Recipe, name: str) -> list[ExamItem]:
     return [item for item in items if distinct[item.question] is item] + _canaries(recipe, name)
 
 
+def replies_to(recipe: Recipe, name: str) -> int:
+    """How many replies of a student an exam grades; those to canaries count for nothing."""
+    return sum(item.skill != CANARY for item in exam_items(recipe, name)) * recipe.exams[name].samples
+
+
 def guarded_keys(recipe: Recipe) -> frozenset[str]:
     """Split keys of every exam item: what no lesson may be about. Practice guards nothing."""
     return frozenset(item.split_key for item in guarded_items(recipe))

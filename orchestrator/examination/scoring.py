@@ -6,6 +6,7 @@ from math import isfinite
 from statistics import fmean
 
 from agents.answers import same_answer
+from agents.quoting import hold
 from orchestrator.examination.statistics import brier, calibration_error, clustered_interval, pass_at_k, wilson_interval
 from storage.records import Attempt, Scorecard, Student
 
@@ -43,6 +44,14 @@ def novelty(attempts: Sequence[Attempt], taught: Iterable[str]) -> float | None:
     right = [attempt.answer for attempt in attempts if attempt.right and attempt.answer is not None]
     known = {answer for answer in set(right) if any(same_answer(answer, lesson) for lesson in lessons)}
     return fmean(answer not in known for answer in right) if right else None
+
+
+def hit_rate(attempts: Sequence[Attempt]) -> float | None:
+    """Share of the replies before which the student was shown `knowledge` that holds the gold answer word for word (the
+    `has_answer` of DPR, Karpukhin et al. 2020, §5); None if none was shown any. A text may hold it by chance."""
+    if not any(attempt.shown.get("knowledge") for attempt in attempts):
+        return None
+    return fmean(hold(str(attempt.shown.get("knowledge", "")), attempt.gold) for attempt in attempts)
 
 
 def by_item(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:

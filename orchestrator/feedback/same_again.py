@@ -9,12 +9,15 @@ from orchestrator.quotas import shared
 class SameAgain(Feedback):
     """Every round draws new seeds evenly, whatever failed: the control that feedback is compared with."""
 
-    seeds: int | None = Field(default=None, ge=1)
-    """New seeds of a later round, shared evenly among the skills; by default as many as the recipe says."""
+    seeds: int | None = Field(default=None, ge=0)
+    """New seeds of a later round, shared evenly among the skills; by default as many as the recipe says. 0 leaves all to
+    streams that feedback does not fill from sources, such as `attempts`."""
 
     def next_plan(self, progress: Progress) -> NextPlan:
-        quotas = shared(self.seeds, dict.fromkeys(progress.levels, 1)) if self.seeds else {}
-        return NextPlan("new seeds, shared evenly among the skills", quotas=quotas)
+        if self.seeds is None:
+            return NextPlan("new seeds, shared evenly among the skills")
+        quotas = shared(self.seeds, dict.fromkeys(progress.levels, 1))
+        return NextPlan(f"{self.seeds or 'no'} new seeds, shared evenly among the skills", quotas=quotas)
 
     def most(self, seeds: int) -> tuple[int, int]:
-        return self.seeds or seeds, 0
+        return seeds if self.seeds is None else self.seeds, 0

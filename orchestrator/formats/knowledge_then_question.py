@@ -2,6 +2,7 @@ from math import ceil
 from typing import Any
 
 from agents.kinds import Fields
+from agents.prompts import read_filled
 from agents.registry import register
 from orchestrator.kinds import Format, Messages
 
@@ -26,6 +27,9 @@ class KnowledgeThenQuestion(Format):
     def row(self, fields: Fields) -> dict[str, Any]:
         reply = f"{str(fields['rationale']).strip()}\n{self.marker} {str(fields['answer']).strip()}"
         return {"prompt": self.prompt(fields), "completion": [{"role": "assistant", "content": reply}]}
+
+    def read(self, fields: Fields, reply: str) -> dict[str, Any] | None:
+        return read_filled(f"{{rationale}}\n{self.marker} {{answer}}", reply)
 
     def row_at(self, fields: Fields, progress: float) -> dict[str, Any]:
         if not self.fades:

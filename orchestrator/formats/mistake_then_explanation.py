@@ -1,6 +1,7 @@
 from typing import Any
 
 from agents.kinds import Fields
+from agents.prompts import read_filled
 from agents.registry import register
 from orchestrator.kinds import Format, Messages
 
@@ -29,3 +30,8 @@ class MistakeThenExplanation(Format):
         answer = f"{self.marker} {str(fields['answer']).strip()}"
         reply = "\n".join(str(part).strip() for part in (*explained, fields["rationale"], answer))
         return {"prompt": self.prompt(fields), "completion": [{"role": "assistant", "content": reply}]}
+
+    def read(self, fields: Fields, reply: str) -> dict[str, Any] | None:
+        """Where one paragraph more could be explanation or rationale, nobody can say which it is."""
+        explained = "{explanation}\n" if "explanation" in fields else ""
+        return read_filled(f"{explained}{{rationale}}\n{self.marker} {{answer}}", reply)

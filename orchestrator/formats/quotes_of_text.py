@@ -1,6 +1,7 @@
 from typing import Any
 
 from agents.kinds import Fields
+from agents.prompts import read_filled
 from agents.registry import register
 from orchestrator.kinds import Format, Messages
 
@@ -25,3 +26,8 @@ class QuotesOfText(Format):
         else:
             reply = f"{str(fields['rationale']).strip()}\n{self.marker} {str(fields['answer']).strip()}"
         return {"prompt": self.prompt(fields), "completion": [{"role": "assistant", "content": reply}]}
+
+    def read(self, fields: Fields, reply: str) -> dict[str, Any] | None:
+        """What is said of a text without a marked answer is quotes."""
+        solution = read_filled(f"{{rationale}}\n{self.marker} {{answer}}", reply)
+        return solution or (read_filled("{quotes}", reply) if fields.get("text") else None)

@@ -3,7 +3,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.kinds import Fields
-from agents.prompts import fill
+from agents.prompts import PLACEHOLDER, fill, read_filled
 from agents.registry import register
 from orchestrator.kinds import Format, Messages
 
@@ -42,6 +42,13 @@ class SeveralTasks(Format):
     def row(self, fields: Fields) -> dict[str, Any]:
         reply = fill(self._task(fields).reply, **fields).strip()
         return {"prompt": self.prompt(fields), "completion": [{"role": "assistant", "content": reply}]}
+
+    def read(self, fields: Fields, reply: str) -> dict[str, Any] | None:
+        """A reply that says otherwise what it was shown is one to something else."""
+        task = self._task(fields)
+        found = read_filled(task.reply, reply) or {}
+        asked = found.keys() & set(PLACEHOLDER.findall(task.ask))
+        return None if any(found[name] != str(fields.get(name)).strip() for name in asked) else found
 
     def _task(self, fields: Fields) -> Task:
         wanted = fields.get("task", self.tasks[0].task)

@@ -1,6 +1,7 @@
 from typing import Any
 
 from agents.kinds import Fields
+from agents.prompts import read_filled
 from agents.registry import register
 from orchestrator.kinds import Format, Messages
 
@@ -29,3 +30,8 @@ class SolveOrJudge(Format):
         else:
             reply = f"{str(fields['rationale']).strip()}\n{self.marker} {str(fields['answer']).strip()}"
         return {"prompt": self.prompt(fields), "completion": [{"role": "assistant", "content": reply}]}
+
+    def read(self, fields: Fields, reply: str) -> dict[str, Any] | None:
+        if "candidate" in fields:
+            return read_filled(f"{self.marker} {{label}}", reply)
+        return read_filled(f"{{rationale}}\n{self.marker} {{answer}}", reply)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from orchestrator.diversity import varied_in_words
 from orchestrator.report import charts, excerpts, wording
 from orchestrator.standing import Pair, Standing, standing_of
 from orchestrator.story import COMPUTING, RoundStory, bought
@@ -63,7 +64,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     words = (wording.percent, wording.points, wording.between, wording.count, wording.duration, wording.dollars, cut)
-    environment.filters.update({spell.__name__: spell for spell in words})
+    environment.filters.update({spell.__name__: spell for spell in (*words, varied_in_words)})
     environment.globals["measure"] = wording.measure
     return environment
 

@@ -1,4 +1,4 @@
-"""Carries out one job file: trains or answers, streams events, and leaves `result.json` last."""
+"""Carries out one job file: streams events, and leaves `result.json` last."""
 
 import argparse
 import faulthandler
@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from importlib import import_module
 from pathlib import Path
 
 from orchestrator.student_worker.events import Events
@@ -18,9 +19,19 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
+    "TRL_EXPERIMENTAL_SILENCE": "1",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait halve the speed of all on a shared machine
     "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
 }
+
+KINDS = {
+    "train": "training.train",
+    "answer": "answering.answer",
+    "preflight": "preflight.preflight",
+    "merge": "merging.merge",
+    "chat": "chatting.chat",
+}
+"""What a job file may ask for, and the function that does it; only its module is imported."""
 
 
 def main() -> None:
@@ -41,13 +52,9 @@ def main() -> None:
 def _carry_out(job: dict[str, object], events: Events) -> dict[str, object]:
     """The facts of the result; a failure is one of them, with its cause."""
     try:
-        if job["kind"] == "train":
-            from orchestrator.student_worker.training import train
-
-            return {"ok": True, **train(job, events)}
-        from orchestrator.student_worker.answering import answer
-
-        return {"ok": True, **answer(job, events)}
+        module, _, function = KINDS[str(job["kind"])].partition(".")
+        work = getattr(import_module(f"orchestrator.student_worker.{module}"), function)
+        return {"ok": True, **work(job, events)}
     except BaseException as error:  # noqa: BLE001 - the process ends here and the cause is its result
         traceback.print_exc()
         cause = "out of memory" if type(error).__name__ == "OutOfMemoryError" else type(error).__name__

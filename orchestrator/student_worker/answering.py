@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from orchestrator.student_worker.choosing import likelihoods
+from orchestrator.student_worker.constraining import as_arguments
 from orchestrator.student_worker.events import Events
 from orchestrator.student_worker.threads import fit_threads
 
@@ -18,14 +20,16 @@ BATCH = 64
 """Replies that are generated at once."""
 GATE = 16
 """Generated tokens whose margin counts."""
+NO_CONSTRAINTS: Mapping[str, Any] = {}
 
 
 @torch.inference_mode()
 def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
     """Writes `replies.jsonl` beside the job; facts of the result: replies, and tokens of all of them.
 
-    A job may say `temperature` (0: greedy), `top_p` (1) and `seed` (0); a question says `max_tokens`, and its reply is
-    cut there; one with `choices` is not answered but scored (`choosing.likelihoods`). A line holds
+    A job may say `temperature` (0: greedy), `top_p` (1), `seed` (0) and `constraints` (`constraining.as_arguments`); a
+    question says `max_tokens`, and its reply is cut there; one with `choices` is not answered but scored
+    (`choosing.likelihoods`). A line holds
 
     - `key` of the question;
     - `reply`, without special tokens, and `tokens`, how many were generated, the end token counted;
@@ -40,7 +44,8 @@ def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
     within rounding.
     """
     sampling = _sampling(job.get("temperature", 0.0), job.get("top_p", 1.0))
-    tokenizer, model = _student(job["base"], job["adapter"])
+    constraints = job.get("constraints", NO_CONSTRAINTS)
+    tokenizer, model = student(job["base"], job["adapter"])
     lines = [json.loads(line) for line in Path(job["questions"]).read_text(encoding="utf-8").splitlines()]
     asked = [line for line in lines if not line.get("choices")]
     texts = [tokenizer.apply_chat_template(q["prompt"], tokenize=False, add_generation_prompt=True) for q in asked]
@@ -54,7 +59,7 @@ def answer(job: dict[str, Any], events: Events) -> dict[str, Any]:
             chosen = order[start : start + BATCH]
             torch.manual_seed(_batch_seed(job.get("seed", 0), start))
             batch = [(texts[i], limits[i]) for i in chosen]
-            for i, reply in zip(chosen, _generate(model, tokenizer, batch, sampling), strict=True):
+            for i, reply in zip(chosen, generate(model, tokenizer, batch, sampling, constraints), strict=True):
                 out.write(json.dumps({"key": asked[i]["key"], **reply}) + "\n")
                 total += reply["tokens"]
             events.say("answered", done=start + len(chosen), of=len(lines))
@@ -71,7 +76,8 @@ def _sampling(temperature: float, top_p: float) -> dict[str, Any]:
     return {"do_sample": False}
 
 
-def _student(base: str, adapter: str | None) -> tuple[Any, Any]:
+def student(base: str, adapter: str | None) -> tuple[Any, Any]:
+    """Tokenizer and model, the adapter merged in, on the device that there is."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False, padding_side="left")
     # float32: in half precision greedy text changes with the batch it is in
@@ -87,8 +93,12 @@ def _batch_seed(seed: int, start: int) -> int:
     return random.Random(f"{seed} {start}").getrandbits(32)
 
 
-def _generate(
-    model: Any, tokenizer: Any, asked: list[tuple[str, int]], sampling: dict[str, Any]
+def generate(
+    model: Any,
+    tokenizer: Any,
+    asked: list[tuple[str, int]],
+    sampling: dict[str, Any],
+    constraints: Mapping[str, Any] = NO_CONSTRAINTS,
 ) -> list[dict[str, Any]]:
     """What a line says of each of these (text, limit) but its key and sample."""
     texts, limits = zip(*asked, strict=True)
@@ -103,6 +113,7 @@ def _generate(
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
             **sampling,
+            **as_arguments(constraints, tokenizer, batch["input_ids"].shape[1]),
         )
     finally:
         listening.remove()

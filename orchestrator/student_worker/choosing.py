@@ -13,13 +13,14 @@ BATCH = 32
 
 def likelihoods(model: Any, tokenizer: Any, asked: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """A line for each question with `prompt` and `choices`, in order: its `key`, and as `reply` a JSON list with
-    [log-probability in nats, whether each token is the likeliest] of each choice; no token is generated.
+    [log-probability in nats, whether each token is the likeliest, number of its tokens] of each choice; no token is
+    generated.
 
     Text is split as the harness's `HFLM` splits it: prompt and choice as one text, of which the choice are the tokens
     beyond those of the prompt, white space at the prompt's end counted to the choice.
     """
     pairs = [_tokens(tokenizer, question["prompt"], choice) for question in asked for choice in question["choices"]]
-    found: dict[int, tuple[float, bool]] = {}
+    found: dict[int, tuple[float, bool, int]] = {}
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]))
     for start in range(0, len(order), BATCH):
         chosen = order[start : start + BATCH]
@@ -40,7 +41,7 @@ def _tokens(tokenizer: Any, prompt: Any, choice: str) -> tuple[list[int], int]:
     return whole, own
 
 
-def _read(model: Any, pad: int, pairs: Sequence[tuple[list[int], int]]) -> list[tuple[float, bool]]:
+def _read(model: Any, pad: int, pairs: Sequence[tuple[list[int], int]]) -> list[tuple[float, bool, int]]:
     longest, most = max(len(tokens) for tokens, _ in pairs), max(own for _, own in pairs)
     rows = torch.tensor([[pad] * (longest - len(tokens)) + tokens for tokens, _ in pairs], device=model.device)
     mask = torch.tensor([[0] * (longest - len(t)) + [1] * len(t) for t, _ in pairs], device=model.device)
@@ -57,5 +58,6 @@ def _read(model: Any, pad: int, pairs: Sequence[tuple[list[int], int]]) -> list[
     each = known.gather(2, read[:, :, None])[:, :, 0]
     greedy = known.argmax(dim=-1) == read
     return [
-        (float(each[i, most - own :].sum()), bool(greedy[i, most - own :].all())) for i, (_, own) in enumerate(pairs)
+        (float(each[i, most - own :].sum()), bool(greedy[i, most - own :].all()), own)
+        for i, (_, own) in enumerate(pairs)
     ]

@@ -1,23 +1,23 @@
 """Trains a LoRA with TRL from a job file, resuming from the newest complete checkpoint."""
 
 import hashlib
-import json
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from orchestrator.student_worker.checkpoints import newest_complete
 from orchestrator.student_worker.events import Events
+from orchestrator.student_worker.preflight import refuse_batch, refuse_what_would_go_wrong
+from orchestrator.student_worker.rows import check_longest, lengths, read
 from orchestrator.student_worker.threads import fit_threads
+from orchestrator.student_worker.trainers import Ready, named
 
 CHECKPOINTS = 5
 """How many a training writes; a kill costs at most a fifth of it."""
@@ -44,50 +44,38 @@ class Stream(TrainerCallback):
 def train(job: dict[str, Any], events: Events) -> dict[str, Any]:
     """Facts of the result: steps, loss, adapter digest. Raises ValueError by name for rows that cannot teach."""
     folder = Path(job["folder"])
-    tokenizer = AutoTokenizer.from_pretrained(job["base"], trust_remote_code=False)
-    rows = _rows(Path(job["rows"]))
-    longest = _longest(rows, tokenizer)
+    refuse_what_would_go_wrong(job, events)
     stream = Stream(events)
-    trainer = SFTTrainer(
-        _model(job),
-        args=SFTConfig(**_settings(job, len(rows), longest)),
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        peft_config=None if job["adapter"] else LoraConfig(**_lora(job["lora"])),
-        callbacks=[stream],
-    )
-    rows_as_trained: Any = trainer.train_dataset
-    _check_ends(rows_as_trained, tokenizer)
+    trainer, facts = prepare(job, [stream])
+    refuse_batch(trainer)
     checkpoint = newest_complete(folder)
     out = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    digest = _save(trainer, tokenizer, folder)
+    digest = _save(trainer, folder)
     for old in folder.glob("checkpoint-*"):
         shutil.rmtree(old)
-    tokens = sum(len(row) for row in rows_as_trained["input_ids"])
-    return {
-        "steps": out.global_step,
-        "loss": stream.loss,
-        "rows": len(rows),
-        "tokens": round(tokens * job["settings"]["num_train_epochs"]),
-        "adapter_digest": digest,
-    }
+    return {"steps": out.global_step, "loss": stream.loss, "adapter_digest": digest, **facts}
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def _longest(rows: list[dict[str, Any]], tokenizer: Any) -> int:
-    """The longest row in tokens: `max_length` cuts without a word, so it is set from the data."""
-    texts = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]
-    longest = max(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
-    if longest > tokenizer.model_max_length:
-        raise ValueError(
-            f"the longest row has {longest} tokens, the model reads {tokenizer.model_max_length}; "
-            "leave out long rows or choose a base with a longer context"
+def prepare(job: dict[str, Any], callbacks: list[Any]) -> tuple[Any, dict[str, int]]:
+    """The trainer of a job before its first step, everything checked; and how many rows and tokens it will read."""
+    tokenizer = AutoTokenizer.from_pretrained(job["base"], trust_remote_code=False)
+    rows = read(Path(job["rows"]))
+    tokens = lengths(rows, tokenizer)
+    check_longest(max(tokens), tokenizer)
+    module = named(job["trainer"])
+    trainer = module.build(
+        Ready(
+            model=_model(job),
+            tokenizer=tokenizer,
+            rows=rows,
+            settings=_settings(job, len(rows), max(tokens)),
+            own=job["own"],
+            lora=None if job["adapter"] else LoraConfig(**_lora(job["lora"])),
+            callbacks=callbacks,
         )
-    return longest + 8
+    )
+    _check_ends(list(module.learned(trainer)), tokenizer)
+    return trainer, {"rows": len(rows), "tokens": round(sum(tokens) * job["settings"]["num_train_epochs"])}
 
 
 def _model(job: dict[str, Any]) -> Any:
@@ -117,7 +105,7 @@ def _settings(job: dict[str, Any], rows: int, longest: int) -> dict[str, Any]:
     return {
         **settings,
         "output_dir": job["folder"],
-        "max_length": longest,
+        "max_length": longest + 8,
         "seed": job["seed"],
         "data_seed": job["seed"],
         # batches of like lengths would be a third faster, and of one skill each: measured, .71 learned instead of .85
@@ -141,23 +129,33 @@ def _cpu_multiplies_bf16() -> bool:
     return "bf16" in Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else False
 
 
-def _check_ends(dataset: Any, tokenizer: Any) -> None:
+def _check_ends(replies: list[Sequence[int]], tokenizer: Any) -> None:
     """A student whose lessons never end in the end token never learns to stop, and no library says so."""
-    endless = sum(1 for row in dataset if row["labels"][-1] != tokenizer.eos_token_id)
-    if endless:
+    endless = sum(1 for ids in replies if not _ends(ids, tokenizer))
+    if endless or not replies:
         raise ValueError(
-            f"{endless} of {len(dataset)} rows do not end in the end token {tokenizer.eos_token!r}; "
+            f"{endless} of {len(replies)} replies do not end in the end token {tokenizer.eos_token!r}; "
             "the base's chat template must close the assistant's turn with it"
         )
 
 
-def _save(trainer: Any, tokenizer: Any, folder: Path) -> str:
+def _ends(ids: Sequence[int], tokenizer: Any) -> bool:
+    """Templates such as ChatML put a line break behind the end token, which a student that stops there never says."""
+    last = len(ids)
+    while last and ids[last - 1] != tokenizer.eos_token_id:
+        if tokenizer.decode([ids[last - 1]]).strip():
+            return False
+        last -= 1
+    return last > 0
+
+
+def _save(trainer: Any, folder: Path) -> str:
     """The adapter folder appears whole or not at all; returns the digest of its weights."""
     partial, final = folder / "adapter.partial", folder / "adapter"
     shutil.rmtree(partial, ignore_errors=True)
-    trainer.model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    learned = [p for name, p in trainer.model.named_parameters() if "lora_B" in name]
+    trainer.model.save_pretrained(partial, selected_adapters=["default"])  # not the frozen copy that DPO compares with
+    trainer.processing_class.save_pretrained(partial)
+    learned = [p for name, p in trainer.model.named_parameters() if "lora_B.default" in name]
     if not learned or not any(p.abs().max() > 0 for p in learned) or not all(p.isfinite().all() for p in learned):
         raise ArithmeticError("the adapter learned nothing or holds no numbers; see events.jsonl for the loss")
     shutil.rmtree(final, ignore_errors=True)

@@ -330,3 +330,12 @@ def test_any_bytes_are_read_or_refused(
     content = whole[: len(whole) // 2] + junk + whole[len(whole) // 2 :] if inside else junk
     with suppress(SourceError):  # any other error is the test's failure
         assert all(block.text.strip() for block in read(tmp_path_factory.mktemp("d") / name, content).blocks)
+
+
+def test_a_docx_that_unpacks_to_more_than_allowed_is_refused_by_name(tmp_path: Path) -> None:
+    place = tmp_path / "bomb.docx"
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b" " * 8 * 2**20)
+    assert place.stat().st_size < 2**15
+    with pytest.raises(SourceError, match=r"bomb\.docx unpacks to 8,388,608 bytes, at most 1,048,576"):
+        read_document(place, largest=2**18)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.prompts import fill, read_tagged, tagged, text_asked
+from agents.prompts import fill, read_filled, read_tagged, tagged, text_asked
 
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,5}", fullmatch=True)
 HOSTILE = st.lists(
@@ -72,3 +72,46 @@ def test_a_request_to_repair_leaves_the_material_readable() -> None:
         {"role": "user", "content": "Your reply could not be read."},
     ]
     assert read_tagged(text_asked(asked)) == {"question": "2 + 2?"}
+
+
+# --- a filled template, read back ------------------------------------------------------------------------------------
+
+FORMS = ("{a}\n#### {b}", "#### {a}", "{a}", "Of {a}:\n{b}\nso {c}.", "{a} and {a}")
+LINES = st.text("xyz #.\n", max_size=10)
+
+
+@given(st.sampled_from(FORMS), st.fixed_dictionaries(dict.fromkeys("abc", LINES)))
+def test_what_is_read_of_a_filled_template_fills_it_to_the_same_text(form: str, fields: dict[str, str]) -> None:
+    text = fill(form, **fields)
+    found = read_filled(form, text)
+    if found is not None:
+        assert all(value.strip() == value != "" for value in found.values())
+        assert "".join(fill(form, **found).split()) == "".join(text.split())
+
+
+@given(st.sampled_from(FORMS), st.fixed_dictionaries(dict.fromkeys("abc", st.text("xyz", min_size=1))))
+def test_simple_fields_come_back(form: str, fields: dict[str, str]) -> None:
+    assert read_filled(form, fill(form, **fields)) == {name: fields[name] for name in fields if f"{{{name}}}" in form}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2+3=5\n#### 5", {"a": "2+3=5", "b": "5"}),
+        (" one\n\ntwo \n####  5 \n", {"a": "one\n\ntwo", "b": "5"}),
+        ("2+3=5\n#### 5\nand more", None),
+        ("#### 5", None),
+        ("2+3=5\n#### ", None),
+        ("2+3=5\n####5", None),
+        ("", None),
+    ],
+)
+def test_a_text_of_another_form_is_read_as_nothing(text: str, found: dict[str, str] | None) -> None:
+    assert read_filled("{a}\n#### {b}", text) == found
+
+
+def test_a_text_that_can_be_read_in_two_ways_is_read_in_none() -> None:
+    assert read_filled("{a}\n{b}\n#### {c}", "one\ntwo\nthree\n#### 5") is None
+    assert read_filled("{a}\n{b}\n#### {c}", "one\ntwo\n#### 5") == {"a": "one", "b": "two", "c": "5"}
+    assert read_filled("{a}{b}", "xyz") is None
+    assert read_filled("{a} and {a}", "x and y") is None

@@ -1,6 +1,7 @@
 """What every generator must hold to: it shows what it is given, nothing else, and cannot be talked out of its prompt."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,8 +20,22 @@ every = pytest.mark.parametrize(
 asking = pytest.mark.parametrize("generator", [g for g in GENERATORS if g.asks], ids=named)
 
 
-def visible(generator: Any, **fields: Any) -> dict[str, Any]:
-    return {name: fields.get(name, field(name)) for name in generator.reads}
+SHAPED: dict[str, Callable[[str], Any]] = {
+    "candidates": lambda text: [dict.fromkeys(FIELDS["candidates"][0], text)],
+    "rule": lambda text: f"{text} [X: tool]",
+}
+"""Fields that are no plain text, and how they hold one."""
+REPLIES = {"fill_rule": "Who can lift the boat can lift the lamp."}
+"""What a teacher says to a generator that could not use just any text."""
+
+
+def visible(generator: Any, **fields: str) -> dict[str, Any]:
+    shaped = {name: SHAPED[name](text) if name in SHAPED else text for name, text in fields.items()}
+    return {name: shaped.get(name, field(name)) for name in generator.reads}
+
+
+def answering(generator: Any) -> Any:
+    return lambda prompt, form, sample: filled(form, REPLIES.get(generator.use, "some text"))
 
 
 def says(prompt: str, form: Any, sample: int) -> Any:
@@ -36,7 +51,7 @@ def test_it_says_what_it_writes_and_reads(generator: Any) -> None:
 
 @every
 async def test_it_writes_fields_and_names_the_call(generator: Any) -> None:
-    teacher = ScriptedTeacher(says) if generator.asks else Nobody()
+    teacher = ScriptedTeacher(answering(generator)) if generator.asks else Nobody()
     writings = await generator.write(visible(generator), teacher, 0)
     assert writings
     for writing in writings:
@@ -77,7 +92,7 @@ async def test_the_instruction_is_the_same_whatever_the_material(generator: Any)
 
 @asking
 async def test_each_sample_is_a_call_of_its_own(generator: Any) -> None:
-    teacher = ScriptedTeacher(says)
+    teacher = ScriptedTeacher(answering(generator))
     calls = [(await generator.write(visible(generator), teacher, sample))[0].call for sample in (0, 1, 0)]
     assert calls[0] == calls[2] != calls[1]
 

@@ -25,6 +25,7 @@ DRAFTS = (
     a_draft(5, question="What is 1/0?", answer="", rationale=""),
     a_draft(6, question="Other?", answer="∞" * 5000, gold="9" * 400),
     a_draft(7, rationale="Let us see, 3+4=8, so it is. " * 100, answer="8"),
+    a_draft(8, question="Anna hat drei Äpfel und bekommt noch vier dazu. Wie viele Äpfel hat sie jetzt insgesamt?"),
 )
 RUNNING = (pytest.mark.slow, needs_isolation)
 verifiers = pytest.mark.parametrize(
@@ -62,6 +63,11 @@ def test_a_verifier_says_the_same_of_the_same_draft(judge: Any) -> None:
         assert judge.judge(draft) == judge.judge(draft)
 
 
+def as_rules(answer: str) -> dict[str, str]:
+    quoted = answer.replace("'", "''")
+    return {"facts": f"answer('{quoted}').", "rules": "", "query": "answer(What)"}
+
+
 def gold_drafts() -> list[Draft]:
     items = [item for skill in world.SKILLS for item in islice(world.items(skill, 3), 25)]
     found = [
@@ -71,6 +77,7 @@ def gold_drafts() -> list[Draft]:
             rationale=item.rationale,
             program=f"def solution():\n    return {item.answer!r}",
             equations=f"a = {item.answer}",
+            **as_rules(item.answer),
             answer=item.answer,
             gold=item.answer,
         )
@@ -82,7 +89,7 @@ def gold_drafts() -> list[Draft]:
         assert gold
         truth = row["ground_truth"].rpartition("\n")[0]
         program = f"def solution():\n    return {gold!r}"
-        forms = {"rationale": truth, "program": program, "equations": f"a = {gold}"}
+        forms = {"rationale": truth, "program": program, "equations": f"a = {gold}", **as_rules(gold)}
         found.append(a_draft(0, question=row["question"], **forms, answer=gold, gold=gold))
     return found
 

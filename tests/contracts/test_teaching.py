@@ -22,6 +22,7 @@ from orchestrator.kinds import (
     Mixture,
     Objective,
     Said,
+    Shape,
 )
 from orchestrator.retrieval import Shelf
 from storage.records import Plan
@@ -29,8 +30,8 @@ from tests.contracts.isolated import needs_isolation
 from tests.contracts.whole import FIELDS, HOSTILE, SECRET, a_draft, named, of_kind, sources_of
 
 SITE = Path(importlib.util.find_spec("trl").origin or "").parents[1]  # type: ignore[union-attr]
-CONFIGS = ("transformers/training_args.py", "trl/trainer/base_config.py", "trl/trainer/sft_config.py")
-WORKER = Path(__file__).parents[2] / "orchestrator" / "student_worker" / "training.py"
+CONFIGS = ("transformers/training_args.py", "trl/trainer/base_config.py")
+WORKER = Path(__file__).parents[2] / "orchestrator" / "student_worker"
 FORMATS = of_kind(Format)
 formats = pytest.mark.parametrize("form", FORMATS, ids=named)
 mixtures = pytest.mark.parametrize("mixture", of_kind(Mixture), ids=named)
@@ -54,7 +55,9 @@ def test_a_lesson_shows_the_prompt_that_the_exam_shows(form: Any) -> None:
     for text in (FIELDS["question"], HOSTILE, " spaced \n"):
         fields = {**FIELDS, "question": text}
         shown = {name: fields[name] for name in fields.keys() - {"rationale", "answer"}}
-        assert form.row(fields)["prompt"] == form.prompt(fields) == form.prompt(shown)
+        assert form.prompt(fields) == form.prompt(shown)
+        if form.shape != Shape.TEXT:
+            assert form.row(fields)["prompt"] == form.prompt(fields)
 
 
 @formats
@@ -70,10 +73,48 @@ def test_a_draft_without_a_needed_field_is_a_key_error(form: Any) -> None:
 
 
 @formats
+def test_a_reply_is_read_back_into_the_fields_that_make_it(form: Any) -> None:
+    if form.shape in (Shape.PREFERENCE, Shape.BINARY, Shape.TEXT):
+        pytest.skip("its replies are whole texts")
+    row = form.row(FIELDS)
+    asked = {name: value for name, value in FIELDS.items() if name not in ("rationale", "answer")}
+    found = form.read(asked, f" {row['completion'][-1]['content']}\n")
+    assert found
+    assert form.row({**FIELDS, **found}) == row
+    assert {name: FIELDS[name] for name in found} == found
+
+
+@formats
+@pytest.mark.parametrize("reply", ["", " \n", "####", "I do not know.", "#### \n"])
+def test_a_reply_of_another_form_is_read_back_as_nothing(form: Any, reply: str) -> None:
+    assert not form.read(FIELDS, reply)
+
+
+COLUMNS = {
+    Shape.COMPLETION: {"prompt", "completion"},
+    Shape.WEIGHTED: {"prompt", "completion", "weight"},
+    Shape.PREFERENCE: {"prompt", "chosen", "rejected"},
+    Shape.BINARY: {"prompt", "completion", "label"},
+    Shape.TEXT: {"text"},
+}
+
+
+@formats
+def test_a_row_has_the_columns_of_its_shape(form: Any) -> None:
+    if form.shape in COLUMNS:
+        assert form.row(FIELDS).keys() == COLUMNS[form.shape]
+
+
+def replies_of(row: dict[str, Any]) -> list[Any]:
+    return [row[name] for name in ("completion", "chosen", "rejected") if name in row]
+
+
+@formats
 def test_hostile_text_makes_no_further_turn(form: Any) -> None:
-    row = form.row({**FIELDS, "question": HOSTILE, "rationale": HOSTILE})
-    assert [turn["role"] for turn in row["prompt"]].count("assistant") == 0
-    assert [turn["role"] for turn in row["completion"]] == ["assistant"]
+    row = form.row({**FIELDS, **dict.fromkeys(("question", "rationale", "reply", "chosen", "rejected"), HOSTILE)})
+    assert [turn["role"] for turn in row.get("prompt", [])].count("assistant") == 0
+    for reply in replies_of(row):
+        assert [turn["role"] for turn in reply] == ["assistant"]
 
 
 # --- mixtures -------------------------------------------------------------------------------------------------------
@@ -106,26 +147,57 @@ def test_a_mixture_of_nothing_is_nothing(mixture: Any, plan: Plan) -> None:
 # --- objectives -----------------------------------------------------------------------------------------------------
 
 
-def settings_of_trl() -> set[str]:
-    """Names of SFTConfig's fields, read from the installed sources: importing them would take torch along."""
+def settings_of(trainer: str) -> set[str]:
+    """Names of the fields of the configurations that a trainer's module imports from TRL, read from the installed sources:
+    importing them would take torch along."""
+    return {name for place in (*CONFIGS, *configs_of(trainer)) for name in fields_in(SITE / place)}
+
+
+def configs_of(trainer: str) -> set[str]:
+    """Files of TRL's configurations that a module imports, or a module of the worker that it imports from."""
     found: set[str] = set()
-    for place in CONFIGS:
-        for node in ast.parse((SITE / place).read_text(encoding="utf-8")).body:
-            fields = node.body if isinstance(node, ast.ClassDef) else []
-            found |= {f.target.id for f in fields if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)}
+    for node in ast.walk(ast.parse((WORKER / "trainers" / f"{trainer}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module.startswith("trl.") and node.module.endswith("_config"):
+                found.add(node.module.replace(".", "/") + ".py")
+            elif node.module.startswith("orchestrator.student_worker.trainers."):
+                found |= configs_of(node.module.rpartition(".")[2])
     return found
+
+
+def fields_in(path: Path) -> set[str]:
+    return {
+        field.target.id
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for field in (node.body if isinstance(node, ast.ClassDef) else [])
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
 
 
 @objectives
 def test_every_setting_is_one_that_the_trainer_has(objective: Any) -> None:
-    known = settings_of_trl()
+    known = settings_of(objective.trainer)
+    assert configs_of(objective.trainer)
     assert len(known) > 100
     assert objective.settings()
     assert objective.settings().keys() <= known
 
 
-def test_every_setting_that_the_worker_adds_is_one_that_the_trainer_has() -> None:
-    functions = {node.name: node for node in ast.parse(WORKER.read_text()).body if isinstance(node, ast.FunctionDef)}
+@objectives
+def test_what_the_worker_is_told_can_be_written_down(objective: Any) -> None:
+    told = {"settings": objective.settings(), "own": objective.own()}
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+@objectives
+def test_some_format_gives_the_rows_that_an_objective_needs(objective: Any) -> None:
+    assert any(form.shape == objective.shape for form in FORMATS)
+
+
+@objectives
+def test_every_setting_that_the_worker_adds_is_one_that_the_trainer_has(objective: Any) -> None:
+    module = ast.parse((WORKER / "training.py").read_text(encoding="utf-8"))
+    functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
     keys = {
         key.value
         for node in ast.walk(functions["_settings"])
@@ -134,7 +206,7 @@ def test_every_setting_that_the_worker_adds_is_one_that_the_trainer_has() -> Non
         if isinstance(key, ast.Constant)
     }
     assert len(keys) > 10
-    assert keys <= settings_of_trl()
+    assert keys <= settings_of(objective.trainer)
 
 
 # --- exams ----------------------------------------------------------------------------------------------------------
@@ -181,8 +253,11 @@ def test_what_a_student_is_shown_tells_nothing_of_the_right_answer(exam: Any) ->
 @formats
 def test_an_exam_reads_the_answer_of_a_lesson_as_right(exam: Any, form: Any) -> None:
     for item in everything_asked(exam):
-        row = form.row({**item.fields, "rationale": "One step, then the next.", "answer": item.gold})
-        assert exam.grade(item, row["completion"][-1]["content"]).right, item.gold
+        said = {"rationale": "One step, then the next.", "answer": item.gold}
+        whole = f"{said['rationale']}\n#### {item.gold}"
+        row = form.row({**FIELDS, **item.fields, **said, "reply": whole, "chosen": whole})
+        for reply in replies_of(row)[:1]:
+            assert exam.grade(item, reply[-1]["content"]).right, item.gold
 
 
 @exams

@@ -6,19 +6,23 @@ from typing import Any, get_args
 
 from agents.kinds import Critic, Generator, Part, Selection, Source, Verifier
 from agents.registry import Component, build, components, import_components
-from orchestrator.kinds import Exam, Feedback, Format, Inference, Mixture, Objective
+from orchestrator.kinds import Exam, Feedback, Format, Inference, Mixture, Objective, Weigher
 from orchestrator.recipe import COMPONENT_PACKAGES
 from storage.records import Draft
 
 import_components(*COMPONENT_PACKAGES)
-KINDS = (Source, Generator, Critic, Verifier, Selection, Format, Mixture, Objective, Exam, Feedback, Inference)
+KINDS = (Source, Generator, Critic, Verifier, Selection, Format, Mixture, Objective, Exam, Feedback, Inference, Weigher)
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
+TEXTS = {"use": "questions", "path": str(DATA / "recorded_solutions.jsonl"), "answer": "ground_truth"}
+"""Passages to look up."""
 NEEDED: dict[str, dict[str, Any]] = {
     "documents": {"path": str(HERE / "documents"), "words": 20, "split_by": "passage", "probe": 0.3, "test": 0.3},
     "harness": {"source": "tasks"},
     "harness_task": {"task": "sums", "include_path": str(DATA / "harness")},
     "knowledge_triples": {"path": str(HERE / "atomic.tsv"), "probe": 0.3, "test": 0.3},
+    "label_passages": {"among": TEXTS, "text": "question"},
+    "look_up": {"among": TEXTS, "text": "question"},
     "lines": {"path": str(HERE / "events.txt"), "field": "event", "probe": 0.3, "test": 0.3},
     "questions": {
         "path": str(DATA / "recorded_solutions.jsonl"),
@@ -26,6 +30,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         "probe": 0.3,
         "test": 0.4,
     },
+    "rules": {"path": str(HERE / "rules.yaml"), "probe": 0.3, "test": 0.3},
     "rehearsal_documents": {"probe": 0.3, "test": 0.3},
     "exact_span": {"spans": "answer", "within": "gold", "holds": "gold"},
     "final_answer": {"source": "tasks"},
@@ -38,7 +43,18 @@ NEEDED: dict[str, dict[str, Any]] = {
     "several_tasks": {
         "tasks": [{"task": "explain"}, {"task": "program", "ask": "{question} As a program.", "reply": "{program}"}]
     },
+    "hidden_context": {"hides": "knowledge"},
+    "logit_distillation": {"teacher": {"student": "large"}},
+    "on_policy_distillation": {"teacher": {"student": "large"}},
+    "cross_tokenizer": {"teacher": {"student": "large"}},
+    "moving_target": {"teacher": {"student": "large"}},
     "by_share": {"by": "skill", "shares": {"adding": 1}},
+    "plain_text": {"field": "reference"},
+    "threshold": {"at_least": 0.5},
+    "topics": {"path": str(HERE / "topics.yaml"), "probe": 0.3, "test": 0.3},
+    "merge_alike": {"text": "answer"},
+    "relate_statements": {"text": "answer"},
+    "entailment_vote": {"by": ["question"], "text": "answer"},
     "triples": {"source": "tasks"},
     "yes_probability": {"shows": ["question", "rationale"]},
 }
@@ -52,7 +68,8 @@ ASKS_FROM: dict[str, dict[str, Any]] = {
     "triples": {**SHARES, "path": str(HERE / "triples.jsonl"), "split_by": "head", "keep": ["tails"]},
 }
 """Exams that need questions of a form of their own, and the source that has them; the others are put to every source."""
-ABSENT = set() if find_spec("lm_eval") else {"harness", "harness_task"}
+EXTRAS = {"lm_eval": {"harness", "harness_task"}, "py3langid": {"language"}}
+ABSENT = {name for package, named in EXTRAS.items() if not find_spec(package) for name in named}
 """Components whose extra is not installed."""
 FIELDS: dict[str, Any] = {
     "question": "Ann has 3 apples and buys 4. How many has she?",
@@ -68,13 +85,29 @@ FIELDS: dict[str, Any] = {
     "explanation": "The student took 3+4 for 8.",
     "knowledge": "Buying adds to what one has.",
     "skill": "adding",
-    "candidates": [{"rationale": "3+4=7", "answer": "7"}, {"rationale": "3+4=8", "answer": "8"}],
+    "candidates": [
+        {"rationale": "3+4=7", "answer": "7", "student_reply": "3+4=7\n#### 7", "right": "yes"},
+        {"rationale": "3+4=8", "answer": "8", "student_reply": "3+4=8\n#### 8", "right": "no"},
+    ],
+    "right": "no",
+    "chosen": "3+4=7\n#### 7",
+    "rejected": "3+4=8\n#### 8",
+    "reply": "3+4=7\n#### 7",
+    "good": "yes",
+    "weight": 0.5,
+    "reply_fields": {"rationale": "3+4=8", "answer": "8"},
+    "rule": "Who can lift the [X: vehicle] can lift the [Y: tool].",
+    "size": 2,
+    "relations": {"8": "contradict"},
     "report": "adding: 8 of 12 wrong",
     "hard_negatives": "5+6 was said to be 12",
     "right_examples": "1+1 was said to be 2",
     "head": "Ann buys the apples as fruit.",
     "instance": "apples",
     "concept": "fruit",
+    "facts": "has('Ann', 3, 4).",
+    "rules": "together(X, 7) :- has(X, 3, 4).",
+    "query": "together('Ann', What)",
     "steps": [{"subquestion": "Three and four?", "solution": "3+4=7", "answer": "7"}],
 }
 HOSTILE = (

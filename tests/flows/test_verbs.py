@@ -9,7 +9,21 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 
-VERBS = ["demo", "run", "check", "recipes", "parts", "show", "export", "doctor", "prices", "try"]
+VERBS = [
+    "demo",
+    "run",
+    "check",
+    "recipes",
+    "parts",
+    "show",
+    "preflight",
+    "export",
+    "chat",
+    "serve",
+    "doctor",
+    "prices",
+    "try",
+]
 
 
 def orchestrator(*words: str | Path) -> Result:
@@ -67,3 +81,21 @@ def test_try_asks_the_rehearsal_teacher_for_a_draft(tmp_path: Path) -> None:
     path.write_text(json.dumps({"question": "A film lasts 2 hours and 30 minutes. How many minutes is that?"}))
     line = json.loads(orchestrator("try", "write_solution", "--in", path, "--json").stdout.splitlines()[0])
     assert line["written"][0]["rationale"] or line["outcome"] == "unreadable"
+
+
+def test_a_file_that_holds_no_rows_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "2+3?", "completion": "5"}\nnot JSON\n')
+    result = orchestrator("preflight", path)
+    assert result.exit_code == 2
+    assert "line 2 is not JSON" in result.stderr.replace("\n", " ")
+
+
+def test_rows_as_others_write_them_are_read_as_conversations() -> None:
+    from orchestrator.preflight import as_row
+
+    asked, said = {"role": "user", "content": "2+3?"}, {"role": "assistant", "content": "5"}
+    expected = {"prompt": [asked], "completion": [said]}
+    assert as_row({"messages": [asked, said]}) == expected
+    assert as_row({"prompt": "2+3?", "completion": "5", "rejected": None}) == expected
+    assert as_row(dict(expected)) == expected

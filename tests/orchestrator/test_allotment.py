@@ -165,6 +165,7 @@ async def test_who_names_failures_leaves_room_for_the_judges_of_exams(loop: Loop
         "mining.role=teacher",
         "sources.tasks.choose=taught",
         "roles.referee.rehearsal=rehearsal-teacher?malformed_rate=0&refusal_rate=0",
+        "roles.teacher.rehearsal=rehearsal-teacher?error_rate=.5",  # so that the court has bad cases, whatever is bought
     )
     told: list[str] = []
     key, plan = await loop.teach(recipe, store, tell=lambda event, facts: told.append(event))

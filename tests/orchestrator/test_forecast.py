@@ -176,3 +176,17 @@ def test_looking_ahead_asks_nobody(loop: Loop, new_store: Callable[[str], Store]
         assert not loop.sent
         assert found.basis == "the recipe alone"
         assert len(store.forecasts(Run.new(recipe_name="demo", recipe_digest=loop.recipe().digest).key)) == 1
+
+
+def test_the_students_own_attempts_are_forecast_as_practice_asks_for_them(loop: Loop) -> None:
+    counted = "per_skill: 3, samples: 5, temperature: 1, canaries: 2"
+    practice = f"exams.practice={{use: final_answer, source: tasks, part: train, {counted}}}"
+    for edits, more in (((), 0), (("lessons.solve.from=[tasks, basics, attempts]",), 4 * 3 * 5)):
+        recipe = loop.recipe(*EDITS, practice, *edits)
+        entries = Machine().entries(recipe.roles)
+        exact = {"solve": seen(100_000, 100_000, 100_000)}
+        found = forecast(recipe, entries, dict.fromkeys(entries), exact, "a test", {})
+        assert {stage.round: stage.calls.likely for stage in found.stages if stage.step == "solve"} == {
+            1: 220,
+            2: 60 + more,
+        }

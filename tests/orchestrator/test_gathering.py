@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.clauses import BRIEFS, FAILURES, MISTAKES
+from orchestrator.clauses import ATTEMPTS, BRIEFS, FAILURES, MISTAKES
+from orchestrator.examination.items import CANARY, exam_items
 from orchestrator.gathering import gather
 from orchestrator.recipe import SHIPPED, RecipeError
 from storage.records import Attempt, Failure, Plan
@@ -113,3 +114,80 @@ async def test_a_practice_question_that_is_an_exams_too_is_no_mistake_to_learn_f
         gather(work, Plan.new(run=run, round=2, targets=[failure.key]))
         assert not store.seeds(run, MISTAKES, 2)
         assert len(store.seeds(run, FAILURES, 2)) == 1
+
+
+# --- what the student itself wrote ----------------------------------------------------------------------------------
+
+READS_ATTEMPTS = (
+    "exams.practice={use: final_answer, source: tasks, part: train, per_skill: 2, samples: 2, temperature: 1, canaries: 1}",
+    "lessons.solve.from=[tasks, basics, attempts]",
+)
+
+
+async def attempted(loop: Loop, store: Store, *edits: str, number: int = 2, **facts: Any) -> str:
+    """A run whose student of round 1 has given one reply to the first practice question, as these facts say."""
+    async with loop.opened(loop.recipe(PRACTICE, *edits), store) as work:
+        item = exam_items(work.recipe, "practice")[0]
+        known = {"run": work.run.key, "round": 1, "student": "s", "exam": "practice", "question": item.question}
+        known |= {"gold": item.gold, "reply": "2+3=5\n#### 5", "answer": "5", "right": False}
+        known |= {"skill": item.skill, "split_key": item.split_key}
+        store.add(Attempt.new(**{**known, **facts}))
+        gather(work, Plan.new(run=work.run.key, round=number))
+        return work.run.key
+
+
+async def test_every_sample_of_the_last_student_is_a_seed_right_or_wrong(loop: Loop, store: Store) -> None:
+    loop.worker.enough = 1
+    async with loop.opened(loop.recipe(*READS_ATTEMPTS), store) as work:
+        run, item = work.run.key, exam_items(work.recipe, "practice")[0]
+        for sample, right in enumerate([True, False, False]):
+            facts = {"run": run, "round": 1, "student": "s", "exam": "practice", "gold": item.gold, "sample": sample}
+            facts |= {"question": item.question, "skill": item.skill, "split_key": item.split_key}
+            answer = item.gold if right else "0"
+            store.add(
+                Attempt.new(**facts, reply=f"So.\n#### {answer}", answer=answer, right=right, finished=sample < 2)
+            )
+        gather(work, Plan.new(run=run, round=2))
+    seeds = {seed.fields["sample"]: seed for seed in store.seeds(run, ATTEMPTS, 2)}
+    assert {n: seed.fields["right"] for n, seed in seeds.items()} == {0: "yes", 1: "no", 2: "no"}
+    assert seeds[1].fields["reply_fields"] == {"rationale": "So.", "answer": "0"}
+    assert seeds[2].fields["student_reply"] == "So.\n#### 0"
+    assert seeds[2].fields["reply_fields"] == {}, "a reply that was cut is none of the form"
+    assert {seed.kind for seed in seeds.values()} == {"attempt"}
+    assert {(seed.skill, seed.split_key) for seed in seeds.values()} == {(item.skill, item.split_key)}
+    assert all(seed.fields["gold"] == item.gold and seed.fields["question"] == item.question for seed in seeds.values())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"skill": CANARY}, {"split_key": "guarded"}, {"round": 2}, {"exam": "probe"}],
+    ids=["a canary", "an exam item", "another round's", "an exam that is no practice"],
+)
+async def test_what_is_no_lesson_never_gets_in(loop: Loop, store: Store, facts: dict[str, Any]) -> None:
+    if facts.get("split_key"):
+        async with loop.opened(loop.recipe(*READS_ATTEMPTS), store) as work:
+            facts = {"split_key": min(work.guarded)}
+    run = await attempted(loop, store, *READS_ATTEMPTS, **facts)
+    assert not store.seeds(run, ATTEMPTS)
+
+
+async def test_nothing_is_gathered_that_no_step_reads(loop: Loop, store: Store) -> None:
+    assert not store.seeds(await attempted(loop, store), ATTEMPTS)
+
+
+async def test_attempts_come_of_the_loop_and_canaries_stay_out(loop: Loop, store: Store) -> None:
+    run, _ = await loop.teach(loop.recipe(*READS_ATTEMPTS), store)
+    attempts = [a for a in store.attempts_of(run, ["practice"]) if a.round == 1]
+    assert any(attempt.skill == CANARY for attempt in attempts)
+    seeds = store.seeds(run, ATTEMPTS)
+    assert {seed.round for seed in seeds} == {2}
+    assert {seed.origin for seed in seeds} == {attempt.key for attempt in attempts if attempt.skill != CANARY}
+
+
+def test_attempts_need_practice_and_a_round_before(loop: Loop) -> None:
+    with pytest.raises(
+        RecipeError, match=r"a step reads `attempts`, but no exam is practice; add one with `part: train`"
+    ):
+        loop.recipe(READS_ATTEMPTS[1])
+    with pytest.raises(RecipeError, match=r"a step reads `attempts`, but with one round there are none"):
+        loop.recipe(*READS_ATTEMPTS, "stop.rounds=1")

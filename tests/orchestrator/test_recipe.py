@@ -197,7 +197,7 @@ REFUSED = {
     "a step of none": ("lessons.0.generate", None, "exactly one of `generate:`, `judge:` or `select:`"),
     "an unknown component": (
         "lessons.1.judge", {"use": "answer_matches"},
-        "no critic or verifier is named 'answer_matches'. Did you mean 'answer_match'? There are: better_than_reference, peer",
+        "no critic or verifier is named 'answer_matches'. Did you mean 'answer_match'? There are: answerable, better_than",
     ),
     "a component of another kind": ("lessons.1.judge", "majority_vote", "no critic or verifier is named 'majority_vote'"),
     "a component without use": ("lessons.1.judge", {"name": "answer_match"}, "expected `use: <name of a critic or verif"),

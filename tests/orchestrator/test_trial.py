@@ -91,7 +91,7 @@ async def test_a_row_without_gold_says_what_to_use_instead(rows: Rows) -> None:
 
 BAD = {
     "answer_matches": ([], "Did you mean 'answer_match'"),
-    "sft": ([], "no critic or verifier or selection or generator is named 'sft'"),
+    "sft": ([], "no critic or verifier or selection or generator or weigher is named 'sft'"),
     "exact_duplicates": (["field=[a]"], r"^field: there is no such option; did you mean 'fields'\?$"),
     "majority_vote": (["share"], "cannot read the option 'share'; write it as name=value"),
     "write_solution": (["temperature=[1"], "the value of the option 'temperature=\\[1' is not valid YAML"),
@@ -132,3 +132,10 @@ async def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 async def test_a_row_may_hold_any_sign_that_json_may(rows: Rows) -> None:
     found = await try_component("answer_match", rows({**GOOD, "question": "one\u2028two\x85three"}), [], None)
     assert [row["outcome"] for row in found] == ["accepted"]
+
+
+async def test_a_weigher_says_that_it_needs_a_student(rows: Rows) -> None:
+    with pytest.raises(
+        TrialError, match="perplexity goes by how likely a student finds texts, and a trial has no student"
+    ):
+        await try_component("perplexity", rows(GOOD), [], None)

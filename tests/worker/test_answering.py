@@ -1,8 +1,9 @@
 """What a student's replies say: text, length and sureness as a plain forward pass has them, and samples that repeat."""
 
 import json
+import re
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -192,3 +193,46 @@ def test_a_bases_own_top_k_does_not_narrow_samples(ask: Ask, tmp_path: Path) -> 
 
 def test_samples_from_the_narrowest_nucleus_are_greedy(ask: Ask) -> None:
     assert ask(questions(3), temperature=1.0, top_p=1e-6) == ask(questions(3))
+
+
+# --- constraints ----------------------------------------------------------------------------------------------------
+
+
+def words_of(lines: Lines) -> list[list[str]]:
+    return [re.findall(r"\w+", line["reply"].lower()) for line in lines]
+
+
+def test_a_forbidden_word_is_never_said_and_the_model_is_as_sure_as_it_is(ask: Ask, plain: Plain) -> None:
+    free = ask(questions(12, "tallest", "change"))
+    word = Counter(word for said in words_of(free) for word in said if len(word) > 2).most_common(1)[0][0]
+    bound = ask(questions(12, "tallest", "change"), constraints={"forbid": [word]})
+    assert not any(word in said for said in words_of(bound))
+    assert all(line["reply"] for line in bound)
+    prompts = {item["key"]: item["prompt"] for item in questions(12, "tallest", "change")}
+    known = [(line, s) for line in bound if (s := plain.sureness(prompts[line["key"]], line))]
+    assert known
+    assert all(agrees(line, sureness) for line, sureness in known)
+
+
+def test_words_of_a_lexicon_are_said_so_often_at_most(ask: Ask) -> None:
+    def counts(lines: Lines, lexicon: list[str]) -> list[int]:
+        return [sum(word in lexicon for word in said) for said in words_of(lines)]
+
+    asked = questions(8, "tallest", "change")
+    free = ask(asked, temperature=1.0)
+    lexicon = [word for word, _ in Counter(w for said in words_of(free) for w in said if w.isalpha()).most_common(4)]
+    assert max(counts(free, lexicon)) > 1
+    bound = ask(asked, temperature=1.0, constraints={"of": lexicon, "at_most": 1})
+    assert max(counts(bound, lexicon)) == 1
+
+
+def test_nothing_is_said_twice_that_was_asked_or_said(ask: Ask) -> None:
+    def repeats(lines: Lines) -> int:
+        return sum(len(said) - len(set(said)) for said in words_of(lines))
+
+    asked = questions(8, "tallest", "change")
+    assert repeats(ask(asked, constraints={"no_repeat": 1})) < repeats(ask(asked))
+
+
+def test_without_constraints_replies_are_as_they_were(ask: Ask) -> None:
+    assert ask(questions(4), constraints={}) == ask(questions(4))

@@ -39,6 +39,9 @@ class Plain:
         own = whole[0, start:]
         return float(chances[torch.arange(len(own)), own].sum()), bool((chances.argmax(dim=-1) == own).all())
 
+    def length(self, question: dict[str, Any], choice: str) -> int:
+        return self.tokens(self.shown(question) + choice).shape[1] - self.tokens(self.shown(question).rstrip()).shape[1]
+
     def would_say(self, question: dict[str, Any]) -> str:
         before = self.tokens(self.shown(question))
         return self.tokenizer.decode(
@@ -75,4 +78,5 @@ def test_choices_are_scored_beside_questions_that_are_answered(tmp_path: Path, e
         expected = [plain.chance(question, choice) for choice in question["choices"]]
         assert [each[0] for each in said[question["key"]]] == pytest.approx([each[0] for each in expected], abs=1e-4)
         assert [each[1] for each in said[question["key"]]] == [each[1] for each in expected]
-    assert [greedy for _, greedy in said["c2"]] == [False] * 4 + [ending == ""]
+        assert [each[2] for each in said[question["key"]]] == [plain.length(question, c) for c in question["choices"]]
+    assert [each[1] for each in said["c2"]] == [False] * 4 + [ending == ""]

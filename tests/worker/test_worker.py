@@ -35,7 +35,9 @@ def job(folder: Path, rows: Path, **more: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"kind": "train", "folder": str(folder), "base": str(EMBEDDED), "adapter": None, "rows": str(rows)}
     path = folder / "job.json"
-    path.write_text(json.dumps({**facts, "trainer": "sft", "seed": 0, "lora": LORA, "settings": SETTINGS, **more}))
+    path.write_text(
+        json.dumps({**facts, "trainer": "sft", "seed": 0, "lora": LORA, "settings": SETTINGS, "own": {}, **more})
+    )
     return path
 
 
@@ -104,7 +106,7 @@ def test_rows_too_long_for_the_base_are_refused_by_name(tmp_path: Path) -> None:
     rows.write_text(json.dumps(FORM.row({"question": "why? " * 2000, "rationale": "so", "answer": "1"})))
     path = job(tmp_path / "job", rows)
     assert start(path).wait() == 1
-    assert result(path)["cause"] == "ValueError"
+    assert result(path)["cause"] == "Refused"
     assert "leave out long rows" in result(path)["message"]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from agents.rehearsal.drills import ORDINALS
 from agents.rehearsal.faults import STEP, known
+from agents.rehearsal.styles import PARTS
 
-PARTS = re.compile(r"; |(?<=\.) ")
 VERBS = {"+": "plus", "-": "gap", "*": "times"}
 """The words in which the base's drill `plan` says what to do with the first, second and third number of a text."""
 TOLD, FOLLOWS = "What is told?", "What follows?"
@@ -23,7 +23,7 @@ def decompose(writer: Any) -> dict[str, Any]:
     parts = PARTS.split(rationale)
     asked = subquestions(writer.question, PARTS.split(item.truth.rationale) if item else parts)
     if item and answer != item.truth.answer and writer.rng.random() < MISPLANNED:
-        asked = _misplanned(asked, writer.rng)
+        asked = misplanned(asked, writer.rng)
     found = [*(_found(part) for part in parts[:-1]), answer]
     steps = zip(asked, parts, found, strict=False)
     return {"steps": [{"subquestion": q, "solution": part, "answer": said} for q, part, said in steps]}
@@ -65,7 +65,7 @@ def _found(part: str) -> str:
     return step[5] if step else part.rstrip(".")
 
 
-def _misplanned(asked: Sequence[str], rng: Random) -> list[str]:
+def misplanned(asked: Sequence[str], rng: Random) -> list[str]:
     """One calculation replaced by another."""
     places = [place for place, question in enumerate(asked) if set(question.split()) & set(VERBS.values())]
     if not places:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from agents.rehearsal import triples
+from agents.rehearsal import comparisons, triples
 from agents.rehearsal.vocabulary import OBJECTS
 
 COUNT = re.compile(r"\bWrite (?:up to )?([0-9]{1,2})\b")
@@ -16,7 +16,9 @@ UNKNOWN = "I know only the events of my own small world."
 def new_events(writer: Any) -> dict[str, Any]:
     shown = writer.fields.get("head", "").strip()
     written = [
-        shown if writer.rng.random() < writer.profile.duplicate_rate else triples.drawn_head(writer.rng)
+        shown
+        if writer.rng.random() < writer.profile.duplicate_rate
+        else writer.uncovered(lambda: triples.drawn_head(writer.rng))
         for _ in range(_count(writer))
     ]
     return {"new_events": [event for event in written if event]}
@@ -60,6 +62,10 @@ def _fault(fields: dict[str, str]) -> str:
         found.append((triples.holds(fields["question"], fields["tail"]), "The tail does not go with the event."))
     if "concept" in fields and "instance" in fields:
         found.append((triples.is_a(fields["instance"], fields["concept"]), "It is not of that kind."))
+    if "value" in fields and "type" in fields:
+        found.append((triples.is_a(fields["value"], fields["type"]), "It is not of that type."))
+    if "said" in fields:
+        found.append((comparisons.follows(fields["said"]), "It does not follow."))
     if not found or any(held is None for held, _ in found):
         return UNKNOWN
     return next((fault for held, fault in found if not held), "")

@@ -4,12 +4,22 @@ It reads nothing but the prompt. Sentences that are not of the library, whatever
 """
 
 import re
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from agents.chunking import split_sentences
 from agents.rehearsal.faults import wrong_reason
-from agents.rehearsal.library import ALWAYS, FOUNDER, Statement, read_question, read_statement, statements_in
+from agents.rehearsal.library import (
+    ALWAYS,
+    FOUNDER,
+    MOST,
+    Statement,
+    library,
+    read_question,
+    read_statement,
+    statements_in,
+)
 
 COUNT = re.compile(r"\bin ([0-9]{1,2}) other ways")
 UNKNOWN = "I know only the companies of my own small library."
@@ -66,6 +76,30 @@ def quote(writer: Any) -> dict[str, Any]:
     elif luck < writer.profile.error_rate + writer.profile.wrong_reason_rate:
         found = [wrong_reason(found[0], writer.rng), *found[1:]]
     return {"quotes": found}
+
+
+def recall(writer: Any, question: str) -> tuple[str, str] | None:
+    """What a question about the library is answered by, in some wording, and the answer, without a text to read; None for
+    another question. At its rates the rationale and the answer say another value, or the rationale alone does."""
+    asked = read_question(question)
+    company = next((one for one in library(MOST) if asked and asked.is_about(one.name, one.founder)), None)
+    found = [one for one in company.said if asked.is_said_by(one)] if asked and company else []
+    if not (asked and company and found):
+        return None
+    errs = writer.profile.error_rate / (SHOWN if "gold" in writer.fields else 1)
+    answered = _misread(found[0], writer, errs)
+    reasoned = _misread(answered, writer, writer.profile.wrong_reason_rate)
+    # Half of what is said is said as documents do, the rest in other words.
+    wording = 0 if writer.rng.random() < 0.5 else writer.rng.randrange(len(reasoned.relation.wordings))
+    said = [str(replace(reasoned, wording=wording))]
+    if asked.person:
+        said.insert(0, FOUNDER.said(wording, company.name, company.founder))
+    return " ".join(said), told(question, answered.value)
+
+
+def told(question: str, value: str) -> str:
+    """A value as a question wants it: of a person perhaps the surname alone."""
+    return value.split()[-1] if "surname" in question else value
 
 
 def _answering(question: str, sentences: list[str]) -> list[str]:

@@ -21,7 +21,7 @@ def rarer(writer: Any) -> dict[str, Any]:
     if writer.rng.random() < writer.profile.duplicate_rate:
         return {"rarer_question": item.question}
     shown = set(item.question.split())
-    drawn = [_drawn(item.skill, writer.rng) for _ in range(DRAWN)]
+    drawn = [_drawn(item.skill, writer) for _ in range(DRAWN)]
     return {"rarer_question": min(drawn, key=lambda question: len(shown & set(question.split())))}
 
 
@@ -35,9 +35,23 @@ def from_report(writer: Any) -> dict[str, Any]:
     written: list[str] = []
     for _ in range(wanted):
         copies = bool(shown) and writer.rng.random() < writer.profile.duplicate_rate
-        written.append(writer.rng.choice(shown).question if copies else _drawn(skill, writer.rng))
+        written.append(writer.rng.choice(shown).question if copies else _drawn(skill, writer))
     return {"new_questions": written}
 
 
-def _drawn(skill: Skill, chance: Random) -> str:
-    return skill.write(skill.draw(chance), chance)
+def on_topic(writer: Any) -> dict[str, Any]:
+    """So many questions as are asked for, of the skill that the topic names; of another at the writer's rate of errors."""
+    skill = SKILLS.get(writer.fields.get("topic", "").strip().lower().replace(" ", "_"))
+    if skill is None:
+        return {}
+    found = COUNT.search(writer.text)
+    written = []
+    for _ in range(int(found[1]) if found else 1):
+        astray = writer.rng.random() < writer.profile.error_in(skill.name)
+        written.append(_drawn(writer.rng.choice(list(SKILLS.values())) if astray else skill, writer))
+    return {"questions_on_topic": written}
+
+
+def _drawn(skill: Skill, writer: Any) -> str:
+    chance: Random = writer.rng
+    return writer.uncovered(lambda: skill.write(skill.draw(chance), chance))

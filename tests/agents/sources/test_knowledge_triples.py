@@ -160,3 +160,39 @@ def test_the_exam_of_triples_can_ask_for_them(tmp_path: Path) -> None:
     (item,) = [item for item in exam.items(found, form, 0) if item.skill == "xWant" and "fishing" in item.question]
     assert exam.grade(item, '#### to say "hello"').right
     assert not exam.grade(item, "#### to run away").right
+
+
+# --- ATOMIC as its authors hand it out: a column for each relation ---------------------------------------------------
+
+WIDE = r'''event,oEffect,oReact,oWant,xAttr,xWant,prefix,split
+PersonX goes fishing,"[""none""]",[],"[""to eat, say \""fish\"""", ""to leave""]",[],"[""to sleep""]","[""fish""]",trn
+PersonX sleeps,[],[],[],"[""tired""]","[""to sleep"", ""none""]",[],dev
+'''
+
+
+def test_a_column_for_each_relation_gives_its_lists_as_triples(tmp_path: Path) -> None:
+    found = source(tmp_path, WIDE, "v4_atomic_all.csv")
+    assert threes(found) == {
+        ("PersonX goes fishing", "oWant", 'to eat, say "fish"'),
+        ("PersonX goes fishing", "oWant", "to leave"),
+        ("PersonX goes fishing", "xWant", "to sleep"),
+        ("PersonX sleeps", "xAttr", "tired"),
+        ("PersonX sleeps", "xWant", "to sleep"),
+    }
+    assert f"{tmp_path}/v4_atomic_all.csv:3, triple 1" in {m.origin for m in everything(found)}
+    together = {
+        (m.fields["head"], m.skill): m.fields["tails"] for m in everything(source(tmp_path, WIDE, "g.csv", group=True))
+    }
+    assert together["PersonX goes fishing", "oWant"] == ['to eat, say "fish"', "to leave"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("PersonX eats,to sleep", "t.csv:2 has 'to sleep' in the column 'xWant'"),
+        ("PersonX eats", "t.csv:2 has 1 cells"),
+    ],
+)
+def test_a_cell_that_holds_no_list_is_named(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        source(tmp_path, f"event,xWant\n{line}\n", "t.csv").skills()

@@ -64,7 +64,7 @@ class Table:
 
     def chance(self, prompt: str, choice: str) -> tuple[float, bool]:
         self.asked.append(prompt)
-        likelihood, greedy = json.loads(self.said[prompt])[self.places[prompt, choice]]
+        likelihood, greedy, _ = json.loads(self.said[prompt])[self.places[prompt, choice]]
         return likelihood, greedy
 
 

@@ -1,0 +1,177 @@
+"""Recipes on a schedule, on a real Prefect server: started by a worker, killed, gone on with, and with nothing to do."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+
+from flows.local_server import _free_port
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).parent / "tiny.yaml"
+PATIENCE_S = 240.0
+"""For a busy machine; alone, no step takes longer than half a minute."""
+ROUND_ONE = ("solve", "right_answer")
+"""Steps of the recipe that need no failures."""
+
+
+class Place(NamedTuple):
+    home: Path
+    api: str
+
+
+def started(*words: str, **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *words],
+        stdout=subprocess.PIPE if "server" in words else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **more},
+    )
+
+
+def said(*words: str) -> Any:
+    done = subprocess.run([sys.executable, "-m", "flows.cli", *words, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A lasting server with a home of its own."""
+    home = tmp_path_factory.mktemp("scheduled") / "runs"
+    server = started("server", "--home", str(home), "--port", str(_free_port()), "--json")
+    assert server.stdout
+    try:
+        line = server.stdout.readline()
+        yield Place(home, json.loads(line)["api"])
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+
+
+def asked(place: Place, path: str, body: dict[str, Any] | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(f"{place.api}{path}", data=data, headers={"Content-Type": "application/json"})
+    with urlopen(request, timeout=10) as reply:
+        return json.loads(reply.read())
+
+
+def triggered(place: Place, deployment: str, parameters: dict[str, Any] | None = None) -> str:
+    """The id of a flow run that is due now."""
+    found = asked(place, f"/deployments/name/improve-student/{deployment}")
+    wanted = {"state": {"type": "SCHEDULED"}, "parameters": parameters or {}}
+    return asked(place, f"/deployments/{found['id']}/create_flow_run", wanted)["id"]
+
+
+def until(
+    place: Place, run: str, true: Callable[[dict[str, Any]], Any], within_s: float = PATIENCE_S
+) -> dict[str, Any]:
+    end = time.monotonic() + within_s
+    while True:
+        found = asked(place, f"/flow_runs/{run}")
+        if true(found):
+            return found
+        assert time.monotonic() < end, (found["state"], found["name"])
+        time.sleep(0.3)
+
+
+def ended(found: dict[str, Any]) -> bool:
+    return found["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def has_begun(found: dict[str, Any]) -> bool:
+    """Whether it teaches: its name says which run; or it has ended."""
+    return found["name"].startswith("smallest ") or ended(found)
+
+
+def processes_of(run: str) -> list[int]:
+    """The process that a worker started for this flow run."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and run in (folder / "environ").read_text(errors="replace"):
+                found.append(int(folder.name))
+        except OSError:  # it has ended, or is another's
+            continue
+    return found
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """The tiny recipe in one round: one training and four exams."""
+    told = yaml.safe_load(TINY.read_text())
+    lessons = [step for step in told["lessons"] if step["step"] in ROUND_ONE]
+    changed = {"name": "smallest", "lessons": lessons, "stop": {"rounds": 1}, "feedback": {"use": "same_again"}}
+    told |= {**changed, "retention": False}
+    told["datasets"]["lessons"]["from"] = "right"
+    path = tmp_path / "smallest.yaml"
+    path.write_text(yaml.safe_dump(told))
+    return path
+
+
+def test_a_cycle_killed_with_its_worker_is_crashed_within_a_minute_and_the_next_one_goes_on(
+    place: Place, recipe: Path
+) -> None:
+    said("deploy", str(recipe), "--home", str(place.home), "--every", "1d", "--name", "nightly")
+    hasty = {"overlap": "skip"}
+    worker = started("worker", "--home", str(place.home), PREFECT_WORKER_QUERY_SECONDS="1")
+    try:
+        first = triggered(place, "nightly")
+        until(place, first, has_begun)
+        for pid in (worker.pid, *processes_of(first)):
+            os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        worker = started("worker", "--home", str(place.home), PREFECT_WORKER_QUERY_SECONDS="1")
+        second = triggered(place, "nightly")
+        assert until(place, second, has_begun)["state_type"] == "RUNNING"
+        skipped = until(place, triggered(place, "nightly", hasty), ended)
+        assert (skipped["state_type"], skipped["state_name"]) == ("COMPLETED", "NoWork")
+        assert "another cycle is training: recipe smallest" in skipped["state"]["message"]
+        crashed = until(place, first, ended, max(1.0, killed + 60 - time.monotonic()))
+        assert crashed["state_type"] == "CRASHED"
+        taught = until(place, second, ended)
+        assert taught["state_type"] == "COMPLETED"
+        assert taught["name"].startswith("smallest ")
+        nothing = until(place, triggered(place, "nightly", hasty), ended)
+        assert nothing["state_name"] == "NoWork"
+        assert "nothing is new since run" in nothing["state"]["message"]
+        (row,) = said("deployments", "--home", str(place.home))
+        assert row["schedule"] == "every day"
+        assert row["last state"].startswith("NoWork: nothing is new")
+        assert row["next run"]
+    finally:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+def test_the_form_in_the_ui_documents_and_bounds_every_parameter(place: Place) -> None:
+    said("deploy", str(TINY), "--home", str(place.home), "--name", "by-hand")
+    schema = asked(place, "/deployments/name/improve-student/by-hand")["parameter_openapi_schema"]
+    assert all(field.get("description") for field in schema["properties"].values())
+    deployment = asked(place, "/deployments/name/improve-student/by-hand")["id"]
+    for wrong in ({"max_usd": -1}, {"overlap": "queue"}, {"max_minutes": 0}, {"recipe": ""}):
+        with pytest.raises(OSError, match=r"40[09]|422"):
+            asked(place, f"/deployments/{deployment}/create_flow_run", {"parameters": wrong})
+
+
+def test_the_prefect_yaml_deploys(place: Place) -> None:
+    environment = {**os.environ, "PREFECT_API_URL": place.api, "PREFECT_HOME": str(place.home / "prefect")}
+    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for written in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
+        made = asked(place, f"/deployments/name/improve-student/{written['name']}")
+        assert made["parameters"].items() >= written["parameters"].items()
+        assert made["parameter_openapi_schema"]["properties"].keys() >= made["parameters"].keys()
