@@ -67,6 +67,8 @@ def holds(chain: list[tuple[Atom, bool]], program: tuple[Rule, ...]) -> bool:
 
 def _sentence(atom: Atom) -> str:
     name, terms = atom.predicate.replace("_", " "), [_named(str(term)) for term in atom.terms]
+    if _OWN & set(name.split()):  # "Ana is mother of of Ben" would be read as something else
+        return f"{name} holds for {', '.join(_quoted(str(term)) for term in atom.terms)}"
     match terms:
         case [a]:
             return f"{a} is {name}"
@@ -77,7 +79,11 @@ def _sentence(atom: Atom) -> str:
 
 def _named(term: str) -> str:
     plain = _PLAIN.fullmatch(term) and not _OWN & set(term.split())
-    return term if plain else '"' + term.replace('"', '""') + '"'
+    return term if plain else _quoted(term)
+
+
+def _quoted(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'
 
 
 def _atom(statement: re.Match[str]) -> Atom:

@@ -16,6 +16,8 @@ MOST_MATCHES = 200_000
 """Ways to match premises that are tried; more is a mistake in a rule rather than a proof."""
 LONGEST = 20_000
 """Characters of a program that is read."""
+MOST_PREMISES = 50
+"""Of one rule."""
 _TOKEN = re.compile(
     r"\s+|%[^\n]*|(?P<sign>:-|\?-|[(),.])|(?P<quoted>'(?:[^'\n]|'')*')|(?P<word>[^\W\d]\w*)|(?P<number>-?\d+(?:\.\d+)?)"
 )
@@ -66,9 +68,15 @@ class Proof:
     def steps(self) -> list["Proof"]:
         """Every statement once, each after its premises; the last is this one."""
         found: dict[Atom, Proof] = {}
+        self._enter(found)
+        return list(found.values())
+
+    def _enter(self, found: dict[Atom, "Proof"]) -> None:
+        """A premise that several steps rest on is entered once: with each of them, its own would be entered twice as often."""
         for premise in self.premises:
-            found |= {step.said: step for step in premise.steps()}
-        return [*found.values(), self]
+            if premise.said not in found:
+                premise._enter(found)
+        found[self.said] = self
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -102,6 +110,10 @@ def _clauses(tokens: list[str]) -> Iterator[Rule]:
             body.append(_atom(tokens))
             sign = ","
         _take(tokens, ".")
+        if len(body) > MOST_PREMISES:
+            raise HornError(
+                "too much to try", f"the rule of {head} has {len(body):,} premises, of at most {MOST_PREMISES}"
+            )
         yield Rule(head, tuple(body))
 
 
@@ -138,7 +150,7 @@ def _term(tokens: list[str]) -> Term:
         return token[1:-1].replace("''", "'")
     if not re.match(r"\w|-\d", token):
         raise HornError("the program cannot be read", f"expected a constant or a variable, found {token!r}")
-    return Variable(token) if re.match(r"[A-Z_]", token) else token
+    return Variable(token) if token[0] == "_" or token[0].isupper() else token
 
 
 def _take(tokens: list[str], sign: str) -> None:

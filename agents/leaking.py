@@ -12,7 +12,7 @@ _WORD = re.compile(r"[^\W_]+(?:[.,'][^\W_]+)*")
 _BETWEEN = re.compile(r"\n+|;\s")
 _ANNOUNCED = re.compile(r"\banswer\b[*_]*\s*(?::|=|is\b|was\b|must be\b|has to be\b|should be\b)", re.IGNORECASE)
 _TOLD = re.compile(
-    r"\b(?:given|shown|provided|known|stated|supplied|gold|reference)\s+(?:(?:right|correct|final)\s+)?answer\b"
+    r"\b(?:given|shown|provided|known|stated|supplied|gold|reference)\s+(?:(?:right|correct|final)\s+)?answer\b(?!\s+(?:choice|option))"
     r"|\banswer\b(?: that)? (?:(?:is|was|has been|we were|I was) )?(?:given|shown|provided|supplied)\b",
     re.IGNORECASE,
 )

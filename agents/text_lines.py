@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import os
 import re
+import reprlib
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
@@ -142,6 +143,11 @@ class Cells(LinesOfText):
 def _unquoted(cell: str) -> str:
     whole = QUOTED.fullmatch(cell)
     return whole[1].replace('""', '"') if whole else cell
+
+
+def short(value: Any) -> str:
+    """What a file holds, in a few signs: a list that refers to others may be too long to write down whole."""
+    return repr(value[:80]) if isinstance(value, str) else reprlib.repr(value)
 
 
 def first_line(error: Exception) -> str:

@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from flows import deploy_verbs, student_verbs
+from flows import deploy_verbs, init_verb, lineage_verbs, student_verbs
+from flows.review import verb as review_verb
 from flows.tape_verbs import tape
 from flows.verbs import (
     HOME,
@@ -285,10 +286,11 @@ def why(
 @app.command()
 @explained
 def doctor(machine: MachineFile = None, home: Home = HOME, store: StoreUrl = None, as_json: AsJson = False) -> None:
-    """Look at this machine: Python, packages, disk, store, base model, and one token from each teacher."""
+    """Look at this machine: Python, packages, GPU, disk, store, base, Prefect, and one token from each teacher."""
+    from flows.local_server import look_for_server
     from orchestrator.doctor import examine_machine
 
-    findings = examine_machine(machine, home, store or str(home / "store.sqlite"))
+    findings = [*examine_machine(machine, home, store or str(home / "store.sqlite")), look_for_server(home)]
     print_rows([vars(finding) for finding in findings], as_json)
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
@@ -352,8 +354,11 @@ def _carry_out(
         print_summary(done.summary, done.causes, done.report, out)
 
 
+init_verb.add_to(app)
 deploy_verbs.add_to(app)
 student_verbs.add_to(app)
+lineage_verbs.add_to(app)
+review_verb.add_to(app)
 
 
 def main() -> None:

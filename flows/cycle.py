@@ -15,12 +15,14 @@ from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows.artifacts import show
 from flows.bars import Bars
 from flows.pulse import pulse
 from flows.running import let_sigterm_cancel
 from orchestrator.cycle import teach
+from orchestrator.reviewing import WaitingForReview
 from orchestrator.summary import Summary
 from orchestrator.work import Work
 from storage.records import Plan
@@ -66,15 +68,24 @@ async def improve(work: Work) -> Plan:
 async def improve_student(work: Work) -> Plan:
     """Teach the student of this run, as a flow run that this process begins."""
 
+    waited: list[WaitingForReview] = []
+
     @flow(name="improve-student", persist_result=False)
-    async def improve_now() -> Plan:
-        with pulse():
-            return await improve(work)
+    async def improve_now() -> Any:
+        try:
+            with pulse():
+                return await improve(work)
+        except WaitingForReview as error:  # it did all that it could: no failure in the UI
+            waited.append(error)
+            return Completed(name="WaitingForReview", message=str(error))
 
     try:
-        return await improve_now()
+        plan = await improve_now()
     finally:
         await _everything_sent()
+    if waited:
+        raise waited[0]
+    return plan
 
 
 async def _everything_sent() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -45,10 +44,10 @@ def server(
 ) -> None:
     """Serve Prefect's API and UI on this machine until it is interrupted. Other verbs with the same --home find it."""
     from flows import prefect_settings
-    from flows.local_server import lasting_server
+    from flows.local_server import lasting_server, serve_on
 
     prefect_settings.apply(home)
-    with lasting_server(home, host, port) as address:
+    with lasting_server(home, host, port) as (address, process):
         from flows.pulse import watch_pulses
 
         _asked(watch_pulses())
@@ -56,7 +55,7 @@ def server(
             print(json.dumps({"ui": address, "api": f"{address}/api"}), flush=True)
         else:
             out.print(f"the UI is at {address}; elsewhere: PREFECT_API_URL={address}/api", soft_wrap=True)
-        signal.pause()
+        serve_on(home, process)
 
 
 @explained
@@ -88,11 +87,13 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Put a recipe on a schedule; a worker carries it out. The same name again changes the deployment."""
-    from flows.timing import read_timing
+    from flows.timing import check_name, read_timing
     from orchestrator.machine import load_machine
     from orchestrator.recipe import load_recipe
 
     timing = read_timing(cron, every, timezone)
+    check_name("--name", name or "")
+    check_name("--pool", pool)
     caps = {"max_usd": max_usd, "max_calls": max_calls, "max_tokens": max_tokens, "max_minutes": max_minutes}
     loaded = load_recipe(recipe, edits)
     load_machine(machine).entries(loaded.roles, priced=max_usd is not None)  # what is wrong with them is said now
@@ -112,13 +113,16 @@ def deploy(
     from flows import deploying
 
     called = name or loaded.name
-    key = _asked(deploying.deploy(called, parameters, timing, pool, Path.cwd()))
-    page = f"{ui}/deployments/deployment/{key}"
+    made = _asked(deploying.deploy(called, parameters, timing, pool, Path.cwd()))
+    page = f"{ui}/deployments/deployment/{made.id}"
     if as_json:
-        print(json.dumps({"deployment": called, "id": key, "schedule": str(timing), "pool": pool, "page": page}))
+        told = {"deployment": called, "id": made.id, "schedule": str(timing), "pool": pool, "page": page}
+        print(json.dumps({**told, "new": made.is_new, "workers": made.workers}))
         return
-    out.print(f"deployment [bold]{called}[/] of recipe {loaded.name}: {timing}; {page}", soft_wrap=True)
-    out.print(f"its runs are carried out by `orchestrator worker --pool {pool}`", soft_wrap=True)
+    what = Text.assemble("deployment ", (called, "bold"), "" if made.is_new else ", changed")
+    out.print(what.append(f": recipe {loaded.name}, {timing}; {page}"), soft_wrap=True)
+    carried = f"its runs are carried out by `orchestrator worker --pool {pool}`"
+    out.print(carried if made.workers else f"{carried}, and none is there yet", markup=False, soft_wrap=True)
 
 
 @explained
@@ -129,6 +133,9 @@ def worker(
     as_json: AsJson = False,
 ) -> None:
     """Carry out what deployments schedule, each run in a process of its own, until it is interrupted."""
+    from flows.timing import check_name
+
+    check_name("--pool", pool)
     ui = _found(home)
     from flows import deploying
 
@@ -142,11 +149,25 @@ def worker(
 
 
 @explained
-def deployments(home: Home = HOME, as_json: AsJson = False) -> None:
-    """List the deployments: schedule, next run, and how the last one ended."""
+def deployments(
+    remove: Annotated[str | None, typer.Option(help="Take this deployment away; what its runs made is kept.")] = None,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """List the deployments: schedule, next run, and how the last one ended. Or remove one."""
+    from flows.timing import check_name
+
+    check_name("--remove", remove or "")
     _found(home)
     from flows import deploying
 
+    if remove:
+        _asked(deploying.remove(remove))
+        if as_json:
+            print(json.dumps({"removed": remove}))
+        else:
+            out.print(f"deployment {remove} is removed; a run of it under way goes on", markup=False, soft_wrap=True)
+        return
     rows = _asked(deploying.listed())
     if not rows and not as_json:
         out.print("there is no deployment yet; `orchestrator deploy RECIPE --every 1d` makes one")

@@ -1,5 +1,7 @@
 """Deployments on a Prefect server: made, listed, and the work pool and automation that they need."""
 
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,15 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import StateType, WorkerStatus
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Cron, Interval
 from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
+from flows.mistakes import NothingThere
 from flows.pulse import watch_pulses
 from flows.scheduled import improve_on_schedule
 from flows.timing import Timing
@@ -37,12 +40,24 @@ async def make_ready(pool: str) -> None:
             await client.read_work_pool(pool)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            await client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
+            with suppress(ObjectAlreadyExists):  # another command made it since
+                await client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
     await watch_pulses()
 
 
-async def deploy(name: str, parameters: dict[str, Any], timing: Timing, pool: str, folder: Path) -> str:
-    """The deployment's id, new or changed. Its runs begin in `folder`, from which paths in edits are understood."""
+@dataclass(frozen=True)
+class Deployed:
+    """A deployment as it is now."""
+
+    id: str
+    is_new: bool
+    """Whether there was none of this name."""
+    workers: int
+    """How many of its pool are there to carry its runs out."""
+
+
+async def deploy(name: str, parameters: dict[str, Any], timing: Timing, pool: str, folder: Path) -> Deployed:
+    """Its runs begin in `folder`, from which paths in edits are understood."""
     await make_ready(pool)
     deployment = await improve_on_schedule.ato_deployment(
         name=name,
@@ -54,7 +69,27 @@ async def deploy(name: str, parameters: dict[str, Any], timing: Timing, pool: st
         job_variables={"working_dir": str(folder), "env": {"PYTHONUNBUFFERED": "1"}},
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    return str(await deployment.aapply())
+    async with get_client() as client:
+        before = await _named(client, name)
+        workers = await client.read_workers_for_work_pool(pool)
+        key = str(await deployment.aapply())
+        return Deployed(key, before is None, sum(worker.status == WorkerStatus.ONLINE for worker in workers))
+
+
+async def remove(name: str) -> None:
+    """The deployment and what is planned of it; its flow runs stay, and one under way goes on. Raises NothingThere."""
+    async with get_client() as client:
+        found = await _named(client, name)
+        if found is None:
+            there = ", ".join(sorted(row["deployment"] for row in await listed())) or "none"
+            raise NothingThere(f"no deployment is named {name!r}; there are: {there}")
+        await client.delete_deployment(found.id)
+
+
+async def _named(client: PrefectClient, name: str) -> Any:
+    with suppress(ObjectNotFound):
+        return await client.read_deployment_by_name(f"{improve_on_schedule.name}/{name}")
+    return None
 
 
 def _schedules(timing: Timing) -> list[Any]:

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.flow_runs import asuspend_flow_run
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Crashed, Failed
 from pydantic import Field
@@ -21,6 +23,7 @@ from orchestrator.cycle import AlreadyRunning
 from orchestrator.machine import load_machine
 from orchestrator.occasion import NoWork, Period, what_is_due, within_allowance
 from orchestrator.recipe import load_recipe
+from orchestrator.reviewing import WaitingForReview
 from orchestrator.summary import summarise
 from orchestrator.turns import NotItsTurn, Overlap, TurnLost, turn
 from orchestrator.worker_process import WorkerFailed
@@ -29,6 +32,8 @@ from storage.store import open_store
 Cap = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
+WAITS_S = 30 * 86_400
+"""After so long without reviews the flow run fails; the run itself goes on whenever its recipe is carried out again."""
 
 
 @flow(name="improve-student", flow_run_name="{recipe}", persist_result=False)
@@ -48,6 +53,8 @@ async def improve_on_schedule(
     turns: Text = "training",
 ) -> State[Any]:
     """Carries out a recipe, or goes on with it, as `orchestrator run` does; ends as NoWork where there is nothing to do.
+
+    Where a person is waited for it is suspended, and goes on when it is resumed, or with the next run.
 
     Args:
         recipe: Recipe file, or name of a shipped recipe.
@@ -71,13 +78,21 @@ async def improve_on_schedule(
     async def cycle() -> str:
         loaded, models = load_recipe(recipe, capped), load_machine(Path(machine) if machine else None)
         with open_store(place) as opened:
-            async with turn(opened, turns, f"recipe {loaded.name}", overlap, get_run_logger().info):
+            doing, same = f"recipe {loaded.name}", f"{loaded.digest}{' again' if again else ''}"
+            async with turn(opened, turns, doing, overlap, get_run_logger().info, same):
+                loaded = load_recipe(recipe, capped)  # it, or a file of its sources, may have changed while this waited
                 due = within_allowance(opened, what_is_due(opened, loaded, again), per, datetime.now(UTC))
                 run, report = await carry_out_in(due, models, opened, Path(home), Console(), improve)
             return f"{sentence(summarise(opened, run))}; report: {report.resolve()}"
 
-    with pulse():
-        return await _state_of(cycle)
+    try:
+        with pulse():
+            return await _state_of(cycle)
+    except WaitingForReview as error:
+        get_run_logger().info(f"{error}; or resume this flow run then")
+    # after the pulse: a suspended run is silent. By a key of its own: what is resumed too early waits once more
+    await asuspend_flow_run(timeout=WAITS_S, key=str(uuid4()))
+    return Completed(name="NoWork", message="it was resumed while it was being suspended; the next run goes on")
 
 
 async def _state_of(cycle: Any) -> State[Any]:
@@ -92,7 +107,7 @@ async def _state_of(cycle: Any) -> State[Any]:
         ended = Completed(name="BudgetSpent", message=str(error))
     except (WorkerFailed, TurnLost) as error:
         ended = Crashed(message=f"{error}\nThe next run goes on from where this one was.")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WaitingForReview):
         raise
     except MISTAKES as error:
         ended = Failed(message=explain(error)[0])

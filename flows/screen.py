@@ -17,6 +17,8 @@ from orchestrator.work import Work
 
 log = logging.getLogger("flows.screen")
 COUNTED = ("written", "accepted", "rejected", "unreadable")
+SILENT_S = 15.0
+"""After how long a worker that says only that it lives is told of."""
 
 
 class Warnings(logging.Handler):
@@ -81,14 +83,8 @@ class Screen:
         match event:
             case "batch":
                 return self._batch(facts)
-            case "training" if facts["event"] == "log" and "loss" in facts:
-                left = self._left("training", facts["step"], facts["steps"])
-                return f"  training: step {facts['step']}/{facts['steps']}, loss {facts['loss']:.3f}{left}", False
-            case "training" if facts["event"] == "end":
-                return (
-                    f"  trained {facts.get('steps')} steps in {facts['seconds']:.0f}s, loss {facts.get('loss', 0):.3f}",
-                    True,
-                )
+            case "training":
+                return self._training(facts)
             case "examining" if facts["event"] == "answered":
                 left = self._left("examining", facts["done"], facts["of"])
                 return f"  examining: {facts['done']}/{facts['of']} answers{left}", False
@@ -105,6 +101,24 @@ class Screen:
                 self._say_round(facts["round"] - 1)
                 return f"stop: {facts['why']}" if facts["stop"] else "", facts["stop"]
         return _lasting(event, facts), True
+
+    def _training(self, facts: dict[str, Any]) -> tuple[str, bool]:
+        match facts["event"]:
+            case "log" if "loss" in facts:
+                rate = f", {facts['tokens_per_second']:,.0f} tokens/s" if facts.get("tokens_per_second") else ""
+                left = self._left("training", facts["step"], facts["steps"])
+                return f"  training: step {facts['step']}/{facts['steps']}, loss {facts['loss']:.3f}{rate}{left}", False
+            case "heartbeat" if facts["silent_s"] > SILENT_S:
+                return f"  training: at work, and its last word was {facts['silent_s']:.0f} s ago", False
+            case "out_of_memory":
+                smaller = f"{facts['rows']} rows at once, {facts['times']} times a step"
+                return f"  training: out of memory; goes on with {smaller}", True
+            case "damaged":
+                return f"  training: {facts['checkpoint']} is damaged; goes on from the one before it", True
+            case "end" if facts.get("ok", True):
+                took, loss = f"{facts['seconds']:.0f}s", facts.get("loss", 0)
+                return f"  trained {facts.get('steps')} steps in {took}, loss {loss:.3f}", True
+        return "", False
 
     def _say_unjudged(self) -> None:
         if self._unjudged:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
+from errno import ENOENT
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +35,7 @@ StudentName = Annotated[
         help="Student's key, or a run's, or its beginning, or a recipe's name; default: the newest run's best."
     ),
 ]
+ROWS = (".jsonl", ".json", ".parquet")
 STATES = {"ok": "green", "warn": "yellow", "refuse": "bold red"}
 
 
@@ -52,6 +55,8 @@ def preflight(
     from orchestrator.preflight import look_at_file, look_at_run
 
     models = load_machine(machine)
+    if what and Path(what).suffix in ROWS and not Path(what).is_file():
+        raise FileNotFoundError(ENOENT, "no such file of rows", what)
     if what and Path(what).is_file():
         looked = [asyncio.run(look_at_file(Path(what), models, base or "embedded"))]
     else:
@@ -87,6 +92,9 @@ def export(
     ] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Also as Parquet.")] = False,
     terms: Annotated[Path | None, typer.Option(help="Table of your own of what teachers' terms say.")] = None,
+    withdrawn: Annotated[
+        bool, typer.Option("--withdrawn", help="Also what descends from something that was withdrawn (`forget`).")
+    ] = False,
     home: Home = HOME,
     store: StoreUrl = None,
     as_json: AsJson = False,
@@ -95,13 +103,16 @@ def export(
     from orchestrator.handover import Wanted, hand_over
     from orchestrator.merged import merge
     from orchestrator.student_places import find_student
+    from orchestrator.withdrawals import refuse_withdrawn
 
     with opened_run(home, store, name) as (opened, found):
         folder, whole = folder_of(home, found.key), None
         best = find_student(opened, found.key, found) if merged else None
         if best and best.student.adapter:
+            if not withdrawn:  # before minutes are spent on merging
+                refuse_withdrawn(opened, best.run, [best.student.key])
             whole = asyncio.run(merge(best, folder, to / "merged", agreement=agreement, float32=float32))
-        written = hand_over(opened, found, folder, to, Wanted(forms or (), parquet, terms), whole)
+        written = hand_over(opened, found, folder, to, Wanted(forms or (), parquet, terms, withdrawn), whole)
     if as_json:
         print(json.dumps(written))
     else:
@@ -117,7 +128,7 @@ def chat(
     as_json: AsJson = False,
 ) -> None:
     """Talk with a student, greedily, as exams do. `/new` begins afresh; an empty line or the end of the input ends it."""
-    from orchestrator.chatting import talking
+    from orchestrator.chatting import MOST_TOKENS, talking
     from orchestrator.student_places import find_student
 
     with opened_run(home, store, None) as (opened, newest):
@@ -126,13 +137,15 @@ def chat(
         adapter, place = found.adapter(folder), folder / "chat"
     err.print(f"student of round {found.student.round}, run {found.run.recipe_name}; loading", markup=False)
     with talking(found.student.base, adapter, place) as talk:
-        while text := _asked("" if as_json else "you> "):
+        while text := _asked("" if as_json or not sys.stdin.isatty() else "you> "):
             if text == "/new":
                 talk.forget()
             elif as_json:
-                print(json.dumps({"said": text, "reply": talk.ask(text)}), flush=True)
+                print(json.dumps({"said": text, "reply": talk.ask(text), "finished": talk.finished}), flush=True)
             else:
                 out.print(talk.ask(text), markup=False, soft_wrap=True)
+                if not talk.finished:
+                    err.print(f"cut after {MOST_TOKENS} tokens: it did not come to an end", markup=False)
 
 
 @explained

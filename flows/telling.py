@@ -12,6 +12,7 @@ from orchestrator.forecast import Outlook, Span
 from orchestrator.story import ClusterStory, Failed, RoundStory
 from orchestrator.summary import Summary
 from orchestrator.why import Lineage
+from orchestrator.withdrawals import counted
 from storage.store import StepYield
 
 SHOWN = 3
@@ -19,7 +20,7 @@ SHOWN = 3
 
 
 def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: Console) -> None:
-    said = [*summary.unchecked, _lessons(summary, causes)]
+    said = [*_withdrawn(summary), *summary.unchecked, _lessons(summary, causes)]
     said += [_forecast(line) for line in summary.forecast]
     if summary.forecast and summary.forecast[0]["rounds"] != summary.forecast[0]["rounds_expected"]:
         said.append(f"the forecast was for {summary.forecast[0]['rounds_expected']} rounds, and the run needed fewer")
@@ -35,10 +36,17 @@ def print_summary(summary: Summary, causes: list[StepYield], report: Path, out: 
     out.print(Text(f"report: {report}"), soft_wrap=True)
 
 
+def _withdrawn(summary: Summary) -> list[str]:
+    """What of a run is not to be used any more, and what it was begun anew without."""
+    told = [f"{each['told']}: {counted(each['records'])} of this run descend from it" for each in summary.withdrawn]
+    followed = [f"`orchestrator run {summary.recipe}` begins a run without it"] if told else []
+    return [*told, *followed, *(f"begun without: {each}" for each in summary.without)]
+
+
 def story_lines(summary: Summary) -> list[str]:
     """Round by round, what was planned and what failed; how it ended, and what was found of judges and of the student."""
     told = [line for one in summary.story for line in _round(one)]
-    judged = [*map(_hearing, summary.hearings), *map(_canary, summary.canaries)]
+    judged = [*map(_hearing, summary.hearings), *map(_agreement, summary.agreement), *map(_canary, summary.canaries)]
     gate = [f"gate: {summary.ruling['why']}"] if summary.ruling else []
     return [*told, _ending(summary), *_measured(summary), *judged, *gate]
 
@@ -62,7 +70,7 @@ def _print(out: Console, lines: list[str], style: str = "") -> None:
 
 def print_lineage(lineage: Lineage, out: Console) -> None:
     """A draft's way from its seed, for people: what was asked, what came back, what was said of it, what it cost."""
-    told: list[str | tuple[str, str]] = []
+    told: list[str | tuple[str, str]] = [(f"{each}\n", "bold yellow") for each in lineage.withdrawn]
     if seed := lineage.seed:
         told += [("seed ", "bold"), f"{seed.key} from {seed.stream}, {seed.origin}\n{_fields(seed.fields)}\n"]
     for one in lineage.drafts:
@@ -276,6 +284,16 @@ def _hearing(heard: dict[str, Any]) -> str:
     figures = ", ".join(f"{name} {said}" for name, said in share.items())
     found = f" ({heard['cases']} cases: {figures})" if figures else ""
     return f"judge {heard['model']}: {'admitted' if heard['admitted'] else 'refused'}, {heard['why']}{found}"
+
+
+def _agreement(pair: dict[str, Any]) -> str:
+    """A person and a judge on the same drafts."""
+    other = f"{pair['step']} ({pair['other']})" if pair["step"] else pair["other"]
+    kappa = "none, since one of both said the same of all"
+    if pair["kappa"] is not None:
+        kappa = f"{pair['kappa']:.2f} [{pair['kappa_low']:.2f} to {pair['kappa_high']:.2f}]"
+    same = f"{100 * pair['raw']:.0f}% [{100 * pair['raw_low']:.0f}–{100 * pair['raw_high']:.0f}] of {pair['n']} drafts"
+    return f"{pair['person']} and {other} agree on {same}; kappa {kappa}"
 
 
 def _canary(planted: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""When a deployment runs: a cron expression or an interval, read, checked and said to people. Prefect is not needed for it."""
+"""When a deployment runs, and what it may be called: read, checked and said to people. Prefect is not needed for it."""
 
 import re
 from dataclasses import dataclass
@@ -17,6 +17,16 @@ PART = re.compile(r"(\*|\w+(?:-\w+)?)(?:/(\d+))?")
 
 class TimingError(Exception):
     """A schedule that cannot be kept: what was found, what was expected."""
+
+
+class UnfitName(Exception):
+    """A name that Prefect would not take."""
+
+
+def check_name(option: str, name: str) -> None:
+    """Raises UnfitName."""
+    if found := sorted(set(name) & set("/%&<>")):
+        raise UnfitName(f"{option} {name!r} has {' '.join(found)} in it; expected a name without / % & < >")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
         message, code = explain(mistake)
         if options.get("as_json"):
             print(json.dumps({"error": message, "kind": type(mistake).__name__}))
-        err.print(Text.assemble(("error", "bold red"), " ", message), soft_wrap=True)
+        label = ("paused", "bold yellow") if type(mistake).__name__ == "WaitingForReview" else ("error", "bold red")
+        err.print(Text.assemble(label, " ", message), soft_wrap=True)
         raise typer.Exit(code)
 
     return wrapped

@@ -1,5 +1,6 @@
 """The cards that go with what is handed over: where it comes from, what it can do, under which terms, and how to serve it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from orchestrator.examination.decontamination import GRAM, OVERLAP
 from orchestrator.merged import Merged
 from orchestrator.summary import Summary
 from orchestrator.terms import Bound, TermsClass
+from orchestrator.training import BASE_ROUND
 from storage.records import Dataset, Run, Student
 
 UNRULED = "it has not ruled yet, since the tests have not been read"
@@ -117,13 +119,13 @@ def _exams(summary: Summary, student: Student) -> str:
         (
             exam["exam"],
             exam["part"],
-            "base" if exam["round"] == 0 else "this student",
+            "this student" if exam["student"] == student.key else "base",
             exam["n"],
             f"{exam['accuracy']:.1%}",
             f"{exam['low']:.1%} to {exam['high']:.1%}",
         )
         for exam in summary.exams
-        if exam["round"] in (0, student.round)
+        if exam["student"] == student.key or exam["round"] == BASE_ROUND
     ]
     head = ("exam", "part", "who", "questions", "right", "95 % interval")
     notes = [f"- {sentence}" for sentence in summary.unchecked]
@@ -204,4 +206,5 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> st
 
 
 def _cell(value: Any) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")
+    """On one line, and what a model may have named is shown as text: no column, link, picture or HTML begins in it."""
+    return re.sub(r"([|<\[])", r"\\\1", " ".join(str(value).split()))

@@ -20,11 +20,14 @@ class Talk:
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
         self._process, self._log = process, log
         self._said: list[dict[str, str]] = []
+        self.finished = True
 
     def ask(self, text: str) -> str:
-        """What the student replies, knowing what was said before. Raises WorkerFailed."""
+        """What the student replies, knowing what was said before; `finished` says whether it came to its end. Raises
+        WorkerFailed."""
         self._said.append({"role": "user", "content": text})
-        reply = self.exchange({"prompt": self._said, "max_tokens": MOST_TOKENS})["reply"]
+        found = self.exchange({"prompt": self._said, "max_tokens": MOST_TOKENS})
+        reply, self.finished = found["reply"], found["finished"]
         self._said.append({"role": "assistant", "content": reply})
         return reply
 

@@ -1,6 +1,6 @@
 """The clauses of a recipe: roles, steps over named streams, datasets, trainings, budget."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -147,9 +147,35 @@ class Select(Step):
         return self
 
 
+class Sample(Clause):
+    """Which drafts a person looks at, drawn anew in each round."""
+
+    use: ClassVar[str] = "person"
+    signature: ClassVar[str] = "person@1"
+    drafts: int | None = Field(default=None, ge=1)
+    """So many, or all if there are fewer."""
+    share: float | None = Field(default=None, gt=0, le=1)
+    """This share of them, and at least one."""
+    at_least: float = Field(default=0.0, ge=0, le=1)
+    """Share of those looked at that must be accepted for those nobody looked at to pass; by default they pass anyway."""
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "Sample":
+        if (self.drafts is None) == (self.share is None):
+            raise ValueError("say how many drafts a person looks at, by one of `drafts: 20` and `share: 0.1`")
+        return self
+
+
+class Review(Step):
+    """The run waits here until a person has judged a sample of the drafts; what he rejects does not pass."""
+
+    review: Sample
+    rejected_to: Name | None = None
+
+
 def _operation(data: Any) -> str:
     keys = data if isinstance(data, dict) else type(data).model_fields
-    found = [name for name in ("generate", "judge", "select") if name in keys]
+    found = [name for name in ("generate", "judge", "select", "review") if name in keys]
     if found == ["judge"] and _weighs(data):
         return "weigh"
     return found[0] if len(found) == 1 else "none"
@@ -168,11 +194,12 @@ AnyStep = Annotated[
     Annotated[Generate, Tag("generate")]
     | Annotated[Judge, Tag("judge")]
     | Annotated[Weigh, Tag("weigh")]
-    | Annotated[Select, Tag("select")],
+    | Annotated[Select, Tag("select")]
+    | Annotated[Review, Tag("review")],
     Discriminator(
         _operation,
         custom_error_type="step_operation",
-        custom_error_message="a step says exactly one of `generate:`, `judge:` or `select:`",
+        custom_error_message="a step says exactly one of `generate:`, `judge:`, `select:` or `review:`",
     ),
 ]
 
@@ -194,6 +221,8 @@ class Lora(Clause):
     """rsLoRA (Kalajdzievski 2023): scale by alpha / sqrt(rank)."""
     weight_decomposed: bool = False
     """DoRA (Liu et al. 2024)."""
+    quantised: Literal["4bit"] | None = None
+    """QLoRA (Dettmers et al. 2023): the base is held in four bits while it is trained on; GPUs only, by bitsandbytes."""
 
 
 class Job(Clause):
@@ -270,5 +299,7 @@ def roles_of(step: "AnyStep") -> list[str]:
     return list(getattr(step, "role", []))
 
 
-def component_of(step: Generate | Judge | Weigh | Select) -> Any:
-    return step.generate if isinstance(step, Generate) else step.select if isinstance(step, Select) else step.judge
+def component_of(step: "AnyStep") -> Any:
+    """What carries a step out; of a review it is the sample, since a person is no component."""
+    names = (name for name in ("generate", "select", "review", "judge") if name in type(step).model_fields)
+    return getattr(step, next(names))

@@ -16,7 +16,7 @@ from agents.carrier import COLLECT_AFTER
 from agents.kinds import Part
 from agents.registry import components_in
 from agents.teacher import BudgetSpent
-from orchestrator import datasets, gathering, hindsight, planning, production, training
+from orchestrator import datasets, gathering, hindsight, planning, production, reviewing, training
 from orchestrator.allotment import allot_round, allot_step, is_closed
 from orchestrator.batches import StoredBatches
 from orchestrator.clauses import AnyStep
@@ -25,6 +25,8 @@ from orchestrator.examination.items import exams_of, guarded_keys
 from orchestrator.ledger import RunLedger
 from orchestrator.machine import Machine, MachineError, teachers_for
 from orchestrator.recipe import Recipe
+from orchestrator.setups import setup_of
+from orchestrator.withdrawals import mark, present_run, refuse_superseded, refuse_teachers
 from orchestrator.work import Work
 from storage.records import Plan, Run, Student
 from storage.store import Store
@@ -43,6 +45,7 @@ async def teach(work: Work, stage: Stage) -> Plan:
         await stage(f"round {plan.round}: gather seeds", gather, work, plan)
         for step in work.recipe.lessons:
             await stage(f"round {plan.round}: {step.step}", produce, work, plan, step, stage)
+            reviewing.wait_for_persons(work, plan, step)
         dataset = await stage(f"round {plan.round}: freeze dataset", freeze, work, plan)
         if dataset is None:
             plan = await stage(f"round {plan.round}: end it", end_early, work, plan)
@@ -102,6 +105,7 @@ async def train(work: Work, plan: Plan, frozen: dict[str, str]) -> Student:
 
 async def examine(work: Work, student: Student) -> None:
     """Put the probe to the student and to the base that it is compared with, and practice to the student."""
+    refuse_superseded(work.store, work.recipe, work.run)
     await _examine(work, [_base(work), student], "probe")
     await _examine(work, [student], "train")
 
@@ -121,6 +125,7 @@ async def plan_next(work: Work, plan: Plan, student: Student) -> Plan:
 
 async def examine_finally(work: Work) -> None:
     """Read the test exams, once: by the base and by the student that the probe liked best; and let the gate rule."""
+    refuse_superseded(work.store, work.recipe, work.run)
     best = planning.best_student(work)
     await _examine(work, [_base(work), best], "test")
     ruling = promotion.rule(work, _base(work), best)
@@ -140,15 +145,23 @@ def _base(work: Work) -> Student:
 async def open_work(
     recipe: Recipe, machine: Machine, store: Store, runs: Path, **listening: Any
 ) -> AsyncIterator[Work]:
-    """The run of this recipe, new or resumed, with its teachers ready. Raises AlreadyRunning, MachineError, SourceError."""
+    """The run that this recipe has now, new or resumed, with its teachers ready.
+
+    Raises AlreadyRunning, MachineError, SourceError, StillWithdrawn.
+    """
     _spare_the_living()
     machine.entries(recipe.roles, priced=recipe.budget.usd is not None)
-    run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
+    run, without = present_run(store, recipe)
+    for withdrawal in without:  # a run that was cut off may have made more since
+        mark(store, withdrawal)
+    setup = setup_of(run, recipe, machine)
+    refuse_teachers(store, recipe, {role: str(facts["model"]) for role, facts in setup.models.items()})
     for student in recipe.students.values():
         machine.base(student.base)  # a base that is not there is said before anything is paid for
     _check_parts(recipe)
     folder = run_folder(runs, run.key)
-    with _held(folder), _budget_noted(store, run):
+    with _held(folder), _pause_noted(store, run):
+        store.add(setup)
         ledger = RunLedger(store, run.key, recipe.budget)
         log = StoredBatches(store)
         async with aclosing(ledger), teachers_for(recipe.roles, machine, ledger, log) as teachers:
@@ -175,12 +188,12 @@ def run_folder(runs: Path, key: str) -> Path:
 
 
 @contextmanager
-def _budget_noted(store: Store, run: Run) -> Iterator[None]:
+def _pause_noted(store: Store, run: Run) -> Iterator[None]:
     store.add(run)
     store.end_run(run.key, "")
     try:
         yield
-    except BudgetSpent as error:
+    except (BudgetSpent, reviewing.WaitingForReview) as error:
         store.end_run(run.key, str(error))
         raise
 

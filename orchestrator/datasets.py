@@ -6,6 +6,7 @@ from orchestrator.clauses import DatasetSpec
 from orchestrator.examination.decontamination import clear
 from orchestrator.production import stream
 from orchestrator.recipe import RecipeError
+from orchestrator.withdrawals import refuse_superseded
 from orchestrator.work import Work
 from storage.records import Dataset, DatasetRow, Draft, Plan
 from storage.store import rows_digest
@@ -19,8 +20,9 @@ def freeze(work: Work, plan: Plan) -> dict[str, str] | None:
     """Key of each dataset of the recipe, by name; None if a round after the first brought none of them a new lesson.
 
     A dataset that is still empty is left out if all its jobs go on from another job: they hand its adapter on.
-    Raises RecipeError, ExamLeaked, and NoLessons where there is nothing to train on at all.
+    Raises RecipeError, ExamLeaked, Superseded, and NoLessons where there is nothing to train on at all.
     """
+    refuse_superseded(work.store, work.recipe, work.run)
     specs = work.recipe.datasets.items()
     if plan.round > 1 and not any(d.round == plan.round for _, spec in specs for d in _lessons(work, plan, spec)):
         return None

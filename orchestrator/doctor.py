@@ -1,7 +1,9 @@
 """Looks at a machine before a run does, and says what to do about what it finds."""
 
 import asyncio
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ def examine_machine(machine_file: Path | None, home: Path, store_url: str) -> li
     checks: list[Callable[[], list[Finding]]] = [
         _python,
         _packages,
+        _gpu,
         lambda: _disk(home),
         lambda: _store(store_url),
         _base,
@@ -57,6 +60,33 @@ def _packages() -> list[Finding]:
     if missing:
         return [Finding("packages", "fail", f"missing: {', '.join(missing)}", "run `make install`")]
     return [Finding("packages", "ok", ", ".join(found))]
+
+
+def _gpu() -> list[Finding]:
+    """What the driver says; torch is not loaded for it. Without a GPU everything works, and takes longer."""
+    asked = ("nvidia-smi", "--query-gpu=name,memory.free,memory.total", "--format=csv,noheader")
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=20)
+    except FileNotFoundError:
+        cores = os.cpu_count() or 1
+        return [Finding("gpu", "ok", f"none; students are trained on {cores} CPU {'core' if cores == 1 else 'cores'}")]
+    except subprocess.TimeoutExpired:
+        return [Finding("gpu", "warn", "nvidia-smi says nothing for 20 s", "restart the driver, or train on the CPU")]
+    cards = [line.strip() for line in told.stdout.splitlines() if line.strip()]
+    if told.returncode or not cards:
+        said = (told.stderr or told.stdout).strip().partition("\n")[0] or "it shows no card"
+        return [Finding("gpu", "warn", f"nvidia-smi: {said}", "mend the driver, or train on the CPU")]
+    found = "; ".join(f"{name}, {free} free of {total}" for name, free, total in (card.split(", ") for card in cards))
+    if "+cpu" in _version("torch"):
+        return [Finding("gpu", "warn", f"{found}; torch {_version('torch')} uses none", "install torch with CUDA")]
+    return [Finding("gpu", "ok", found)]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def _disk(home: Path) -> list[Finding]:

@@ -19,7 +19,8 @@ from orchestrator.examination.items import exams_of, probed_sources, replies_to
 from orchestrator.machine import Machine, ModelEntry
 from orchestrator.recipe import Recipe
 from orchestrator.rules import filled
-from storage.records import Forecast, Run
+from orchestrator.withdrawals import present_run
+from storage.records import Forecast
 from storage.store import Spending, Store
 
 DRAWS = 1000
@@ -101,7 +102,7 @@ def look_ahead(recipe: Recipe, machine: Machine, store: Store, runs: Path, pilot
         known = [f"a pilot of {store.seed_count(run.key)} seeds", *known]
     prices = {role: machine.price(entry) for role, entry in entries.items()}
     outlook = forecast(recipe, entries, prices, evidence, " and ".join(known) or "the recipe alone", paid)
-    run = Run.new(recipe_name=recipe.name, recipe_digest=recipe.digest, recipe=recipe.method())
+    run, _ = present_run(store, recipe)
     store.add(Forecast.new(run=run.key, basis=outlook.basis, expected=outlook.as_json()))
     return replace(outlook, pilot=cost)
 

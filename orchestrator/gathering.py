@@ -8,6 +8,7 @@ from typing import Any
 from agents.kinds import Fields, Material
 from orchestrator.clauses import ATTEMPTS, BRIEFS, FAILURES, MISTAKES
 from orchestrator.examination.items import CANARY, exam_items, exams_of, probed_sources
+from orchestrator.withdrawals import barred
 from orchestrator.work import Work
 from storage.records import Attempt, Failure, Plan, Seed
 
@@ -43,9 +44,10 @@ def _draw(work: Work, plan: Plan, name: str, quotas: dict[str, int]) -> Iterator
     """The next materials of each skill that no earlier round has used, and that are no exam's in another source."""
     source = work.recipe.sources[name]
     used = work.store.seed_origins(work.run.key, name, plan.round)
+    without = barred(work.store, work.recipe)
 
     def fresh(skill: str) -> Iterator[Material]:
-        found = source.materials("train", skill, work.recipe.seed)
+        found = without.leaves(name, source.materials("train", skill, work.recipe.seed))
         return (m for m in found if m.origin not in used and m.split_key not in work.guarded)
 
     return (
@@ -68,8 +70,11 @@ def _fed_seeds(work: Work, plan: Plan) -> Iterator[Seed]:
     """What feedback chose: the failures that lessons are written for, and its briefs."""
     failures = work.store.by_key(Failure, plan.targets)
     attempts = work.store.by_key(Attempt, [failure.attempt for failure in failures.values()])
+    without = barred(work.store, work.recipe).sources
     for failure in failures.values():
         attempt = attempts[failure.attempt]
+        if work.recipe.exams[attempt.exam].source in without:
+            continue
         practice = work.recipe.exams[attempt.exam].part == "train" and attempt.split_key not in work.guarded
         yield Seed.new(
             run=work.run.key,
@@ -103,7 +108,8 @@ def _attempts(work: Work, plan: Plan) -> Iterator[Seed]:
     """All that the student of the round before wrote in practice, if a step reads it; the plan has no say in it."""
     if not any(ATTEMPTS in step.sources for step in work.recipe.lessons):
         return
-    for exam in exams_of(work.recipe, "train"):
+    without = barred(work.store, work.recipe).sources
+    for exam in (each for each in exams_of(work.recipe, "train") if work.recipe.exams[each].source not in without):
         asked = {item.question: item.fields for item in exam_items(work.recipe, exam)}
         for attempt in work.store.attempts_of(work.run.key, [exam]):
             fit = attempt.skill != CANARY and attempt.split_key not in work.guarded

@@ -15,6 +15,7 @@ from orchestrator.standing import recipe_of
 from orchestrator.student_places import Found
 from orchestrator.summary import summarise
 from orchestrator.terms import terms_of
+from orchestrator.withdrawals import refuse_withdrawn, withdrawn_of
 from storage.exports import export_dataset
 from storage.records import Dataset, Run, Student
 from storage.store import Store
@@ -22,11 +23,13 @@ from storage.store import Store
 
 @dataclass(frozen=True)
 class Wanted:
-    """In which forms the datasets are wanted, and whose table of terms comes first."""
+    """In which forms the datasets are wanted, whose table of terms comes first, and whether nothing is held back."""
 
     forms: Sequence[str] = ()
     parquet: bool = False
     terms: Path | None = None
+    withdrawn: bool = False
+    """Whether what descends from something withdrawn is handed over all the same."""
 
 
 PLAIN = Wanted()
@@ -37,13 +40,16 @@ def hand_over(
 ) -> dict[str, str]:
     """What was written where, by name, and what the gate says of the student.
 
-    `merged` lies at its place already and gets its card. Raises RecipeError if the run has nothing to hand over yet.
+    `merged` lies at its place already and gets its card. Raises RecipeError if the run has nothing to hand over yet, and
+    StillWithdrawn for what is not to be used any more, unless it is wanted all the same; a file then says what it is.
     """
     student = best_of(store, run, recipe_of(run))
     adapter = Found(run, student).adapter(folder) if student else None
     datasets = store.datasets(run.key)
     if not datasets:
         raise RecipeError(f"run {run.key} has no dataset yet; carry it on with `orchestrator run {run.recipe_name}`")
+    if not wanted.withdrawn:
+        refuse_withdrawn(store, run, [*(dataset.key for dataset in datasets), *([student.key] if student else [])])
     told = _told(store, run, student, wanted)
     written = {
         f"dataset {dataset.name} of round {dataset.round}": str(_write_dataset(store, dataset, told, to, wanted))
@@ -58,6 +64,9 @@ def hand_over(
         (to / "adapter" / "README.md").write_text(model_card(told, student, lessons, None), encoding="utf-8")
         if merged:
             written |= _describe_merged(merged, told, student, lessons)
+    if gone := withdrawn_of(store, run):
+        written["withdrawn"] = "; ".join(each["told"] for each in gone)
+        (to / "WITHDRAWN.txt").write_text("".join(f"{each['told']}\n" for each in gone), encoding="utf-8")
     written["terms"] = f"{told.terms.kind}: {', '.join(told.terms.by_model) or 'no teacher'} (not legal advice)"
     return written
 

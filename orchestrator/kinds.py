@@ -70,6 +70,8 @@ class Shape(StrEnum):
     """`text`, a plain one, all of which is learned."""
     PRIVILEGED = "privileged"
     """`prompt`, `completion`, and `full_prompt`, which a teacher is shown instead of `prompt`."""
+    VERIFIABLE = "verifiable"
+    """`prompt`, `completion`, which is not learned, and `fields`: what a verifier is told beside a reply to the prompt."""
 
 
 class Format(Component):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -88,6 +88,10 @@ class Machine(BaseModel):
     roles: dict[str, ModelEntry] = {}
     students: dict[str, str] = {}
     """Folder of each base that recipes name; `embedded` is always known."""
+    gpus: int = Field(default=1, ge=1)
+    """How many of them one training uses, a process each; a batch is shared among them evenly."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """Whether each of several GPUs has the whole base, or a part of its weights, too (`orchestrator.launching`)."""
     prices: Path | None = None
     """A price table of one's own, which comes before the shipped one."""
 

@@ -13,6 +13,8 @@ from orchestrator.student_places import Found
 from orchestrator.worker_process import carry_out
 from storage.keyed import content_key
 
+OF = "student.json"
+"""What says in a merged folder whose weights it holds; `student_worker.merging` writes it."""
 PROMPTS = 50
 """Held-out prompts that both are asked."""
 AGREEMENT = 0.9
@@ -43,14 +45,19 @@ async def merge(
     float32: bool = False,
     tell: Callable[[dict[str, Any]], None] = lambda event: None,
 ) -> Merged:
-    """Plain weights in `to`, asked and compared. Raises ParityFailed, RecipeError, WorkerFailed; then `to` is not there.
+    """Plain weights in `to`, asked and compared. Raises ParityFailed, RecipeError, WorkerFailed.
 
-    The prompts are those of the student's own exam. One that is merged and compared already is taken as it is.
+    The prompts are those of the student's own exam. One that is merged and compared already is taken as it is; a folder with
+    anything but an earlier student of this kind in it is left alone, and refused.
     """
     student, adapter = found.student, found.adapter(run_folder)
     folder = run_folder / f"round-{student.round}" / student.job / "merge"
     folder.mkdir(parents=True, exist_ok=True)
-    if not (to / "config.json").is_file():
+    to.parent.mkdir(
+        parents=True, exist_ok=True
+    )  # here, where a folder that cannot be is a person's mistake, and not a job's
+    whose = {"student": student.key, "adapter_digest": student.adapter_digest, "float32": float32}
+    if _lies_in(to) != whose:
         (folder / "result.json").unlink(missing_ok=True)
     questions = _prompts(found, run_folder, folder)
     job = {
@@ -58,17 +65,27 @@ async def merge(
         "folder": str(folder.resolve()),
         "base": student.base,
         "adapter": adapter,
-        "student": student.key,
-        "adapter_digest": student.adapter_digest,
+        **whose,
         "questions": str(questions.resolve()),
         "asked": content_key("asked", questions.read_text(encoding="utf-8")),
         "to": str(to.resolve()),
-        "float32": float32,
     }
     result = await carry_out(job, tell)
     merged = Merged(to, result["parity"], result["turns"], result["end"], result["stored"])
     check_parity(merged, agreement)
     return merged
+
+
+def _lies_in(to: Path) -> dict[str, Any] | None:
+    """Whose weights a folder holds; None if it is not there or empty. Raises RecipeError for a folder of something else."""
+    if not to.exists() or (to.is_dir() and not any(to.iterdir())):
+        return None
+    try:
+        return json.loads((to / OF).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"{to} holds something that is no merged student, and would be overwritten; move it away, or export to another folder"
+        ) from error
 
 
 def check_parity(merged: Merged, agreement: float) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from orchestrator.clauses import Budget
 from orchestrator.ledger import amounts
 from orchestrator.recipe import Recipe, validate_recipe
+from orchestrator.withdrawals import present_run
 from storage.accounts import Spending
 from storage.records import Run
 from storage.store import Store
@@ -74,15 +75,15 @@ def next_after(per: Period, begin: datetime) -> datetime:
 
 
 def _own_spending(store: Store, recipe: Recipe) -> Spending:
-    return store.spending(_key_of(recipe), with_reused=recipe.budget.reused == "counted")
+    return store.spending(_key_of(store, recipe), with_reused=recipe.budget.reused == "counted")
 
 
 def _run_of(store: Store, recipe: Recipe) -> Run | None:
-    return store.run(_key_of(recipe))
+    return store.run(_key_of(store, recipe))
 
 
-def _key_of(recipe: Recipe) -> str:
-    return Run.key_of({"recipe_digest": recipe.digest})
+def _key_of(store: Store, recipe: Recipe) -> str:
+    return present_run(store, recipe)[0].key
 
 
 def _seeds_used(store: Store, recipe: Recipe) -> list[int]:

@@ -27,10 +27,11 @@ from agents.kinds import (
     rejected,
 )
 from agents.teacher import BudgetSpent, PriceUnknown
-from orchestrator.clauses import AnyStep, Generate, Judge, Select, Weigh, component_of, roles_of
+from orchestrator.clauses import AnyStep, Generate, Judge, Review, Select, Weigh, component_of, roles_of
 from orchestrator.covered import covered
 from orchestrator.grouping import CANDIDATES, Group, grouped
 from orchestrator.recipe import RecipeError
+from orchestrator.reviewing import is_reviewed, rule
 from orchestrator.streams import Streams
 from orchestrator.weighing import weigh
 from orchestrator.work import Work
@@ -76,8 +77,8 @@ def batches(work: Work, plan: Plan, step: AnyStep) -> list[list[str]]:
     if isinstance(step, Generate) and step.together:
         return _batches_of_groups(work, step, keys, done)
     open_keys = [key for key in keys if key not in done]
-    if isinstance(step, Select | Weigh):
-        return [keys] if open_keys else []
+    if isinstance(step, Select | Weigh | Review):
+        return [keys] if open_keys and is_reviewed(work, step, keys) else []
     return [open_keys[i : i + BATCH] for i in range(0, len(open_keys), BATCH)]
 
 
@@ -116,6 +117,8 @@ async def perform(work: Work, plan: Plan, step: AnyStep, keys: Sequence[str]) ->
             return await _judge(work, plan, step, drafts)
         if isinstance(step, Weigh):
             return await _weigh(work, plan, step, drafts)
+        if isinstance(step, Review):
+            return _commit(work, plan, step, *rule(work, step, drafts))
         return _select(work, plan, step, drafts)
 
 
@@ -342,7 +345,7 @@ def _labelled(work: Work, plan: Plan, step: Select) -> list[tuple[Draft, bool]]:
 def _commit(
     work: Work,
     plan: Plan,
-    step: Judge | Weigh | Select,
+    step: Judge | Weigh | Select | Review,
     drafts: Sequence[Draft],
     judgements: Sequence[Judgement | Unanswered],
 ) -> Yield:

@@ -1,6 +1,5 @@
 """How a student is served: commands for the engines that others wrote, and the template for one that reads no Jinja."""
 
-import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -45,4 +44,4 @@ def modelfile(turns: Mapping[str, Any] | None, end: str) -> str | None:
         for role, (before, after) in turns["roles"].items()
     )
     template = f"{{{{ range .Messages }}}}{roles}{{{{ end }}}}{turns['opens']}"
-    return f'FROM .\nTEMPLATE """{template}"""\nPARAMETER stop {json.dumps(end)}\nPARAMETER temperature 0\n'
+    return f'FROM .\nTEMPLATE """{template}"""\nPARAMETER stop "{end}"\nPARAMETER temperature 0\n'

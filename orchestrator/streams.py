@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.clauses import FED, AnyStep, Generate
 from orchestrator.recipe import Recipe
 from orchestrator.rules import filled
+from orchestrator.withdrawals import left_out
 from storage.records import Outcome
 from storage.store import Store
 
@@ -26,7 +27,8 @@ class Streams:
     def keys(self, name: str, round_number: int) -> Iterator[str]:
         """Keys of the materials of one stream: seeds, or the drafts that a step let through."""
         if name in FED or name in self.recipe.sources:
-            yield from self.store.seed_keys(self.run, name, round_number)
+            gone = left_out(self.store, self.run)
+            yield from (key for key in self.store.seed_keys(self.run, name, round_number) if key not in gone)
             return
         for step in self.recipe.lessons:
             yield from self.let_through(step, name, round_number)
@@ -36,7 +38,9 @@ class Streams:
         if name not in filled(step):
             return []
         verdicts = self.store.judged(self.run, step.step, round_number)
+        gone = left_out(self.store, self.run)
         if isinstance(step, Generate):
-            return [key for key in self.store.draft_keys(self.run, step.step, round_number) if key not in verdicts]
+            drafts = self.store.draft_keys(self.run, step.step, round_number)
+            return [key for key in drafts if key not in verdicts and key not in gone]
         outcome = Outcome.ACCEPTED if step.to == name else Outcome.REJECTED
-        return sorted(key for key, judged in verdicts.items() if judged == outcome)
+        return sorted(key for key, judged in verdicts.items() if judged == outcome and key not in gone)

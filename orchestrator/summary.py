@@ -4,12 +4,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orchestrator.agreement import agreement_of
 from orchestrator.examination.decontamination import JUDGE
 from orchestrator.examination.items import CANARY, CODE_WORDS
 from orchestrator.hindsight import compared
 from orchestrator.kinds import JudgedExam
 from orchestrator.standing import Pair, Standing, standing_of, unchecked
 from orchestrator.story import COMPUTING, RoundStory, story_of
+from orchestrator.withdrawals import present_run, told, withdrawn_of
 from storage.records import CallOutcome, Hearing, Outcome, Run, Scorecard
 from storage.store import Store
 
@@ -65,10 +67,16 @@ class Summary:
     """For each student and exam with canaries: how many are right, and how many would be by chance."""
     hearings: list[dict[str, Any]]
     """What the court found of each judge of an exam."""
+    agreement: list[dict[str, Any]]
+    """How far each person who judged drafts agrees with each judge, and with other persons."""
     unchecked: list[str]
     """What the recipe does not examine, one sentence each."""
     forecast: list[dict[str, Any]]
     """What was expected before the run and what it was, if it was forecast and has ended."""
+    withdrawn: list[dict[str, Any]]
+    """What it was made of and has been withdrawn since: what, why, when, and how many records descend from it."""
+    without: list[str]
+    """What it does without because an earlier run of the recipe descended from it, a sentence each."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,9 +119,17 @@ def summary_of(store: Store, standing: Standing) -> Summary:
         exams=[_examined(standing, card) for card in standing.cards],
         canaries=_canaries(store, standing),
         hearings=[_heard(hearing, standing) for hearing in store.hearings(run.key)],
+        agreement=[each.as_json() for each in agreement_of(store, standing.run, standing.recipe)],
         unchecked=unchecked(standing.recipe),
         forecast=compared(store, run),
+        withdrawn=withdrawn_of(store, run),
+        without=_without(store, standing),
     )
+
+
+def _without(store: Store, standing: Standing) -> list[str]:
+    run, without = present_run(store, standing.recipe)
+    return [told(each) for each in without] if run.key == standing.run.key else []
 
 
 def _outcomes(store: Store, run: Run) -> tuple[Counter[Outcome], int]:
@@ -155,7 +171,7 @@ def _place(card: Scorecard | None) -> dict[str, Any] | None:
 
 
 def _examined(standing: Standing, card: Scorecard) -> dict[str, Any]:
-    facts = card.model_dump(include={"exam", "round", "n", "accuracy", "low", "high", "measures"})
+    facts = card.model_dump(include={"exam", "student", "round", "n", "accuracy", "low", "high", "measures"})
     return {"part": standing.recipe.exams[card.exam].part, **facts}
 
 

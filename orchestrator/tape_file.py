@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agents.endpoint import Mode
 from storage.accounts import INCIDENTAL
 from storage.keyed import Keyed, canonical_json
-from storage.records import Call, Plan, Seed, Verdict
+from storage.records import Call, Draft, Plan, Seed, Verdict
 
 VERSION = 1
-KINDS: dict[str, type[Keyed]] = {kind.__name__.lower(): kind for kind in (Plan, Seed, Verdict, Call)}
+KINDS: dict[str, type[Keyed]] = {kind.__name__.lower(): kind for kind in (Plan, Seed, Draft, Verdict, Call)}
 LONGEST_LINE, LONGEST_HEADER = 32 << 20, 8 << 20
 """In bytes: a small file can unpack to a line that fits into no memory."""
 LEFT_OUT = INCIDENTAL | {"origin", "usd"}

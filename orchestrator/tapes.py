@@ -20,7 +20,7 @@ from agents.line import Completion, Line, Passage
 from agents.registry import Component
 from agents.teacher import EndpointTeacher
 from orchestrator import datasets
-from orchestrator.clauses import FED, Budget, Weigh
+from orchestrator.clauses import FED, Budget, Review, Weigh
 from orchestrator.cycle import produce, run_directly
 from orchestrator.examination.decontamination import JUDGE as DECONTAMINATION
 from orchestrator.ledger import RunLedger
@@ -30,7 +30,8 @@ from orchestrator.recipe import Recipe
 from orchestrator.standing import recipe_of
 from orchestrator.tape_file import Header, Recorded, TapeError, Voice, read_header, read_records, write_tape
 from orchestrator.work import Work
-from storage.records import Call, CallOutcome, Dataset, Plan, Run, Seed, Verdict
+from storage.persons import BY_HAND
+from storage.records import Call, CallOutcome, Dataset, Draft, Plan, Run, Seed, Verdict
 from storage.store import Store, open_store
 
 PACKAGES = ("agentic-distillation", "orjson", "pydantic", "sqlmodel")
@@ -276,10 +277,12 @@ def _seeds(store: Store, run: Run, recipe: Recipe, plans: Iterable[Plan]) -> lis
     return [seed for plan in plans for stream in streams for seed in store.seeds(run.key, stream, plan.round)]
 
 
-def _weighed(store: Store, run: Run, recipe: Recipe) -> list[Verdict]:
-    """What students found likely: no replay has the students to ask again."""
-    steps = [step.step for step in recipe.lessons if isinstance(step, Weigh)]
-    return [verdict for step in steps for _, verdict in sorted(store.verdicts(run.key, step).items())]
+def _weighed(store: Store, run: Run, recipe: Recipe) -> list[Verdict | Draft]:
+    """What students found likely, and what persons ruled and wrote: no replay has either to ask again."""
+    steps = [step.step for step in recipe.lessons if isinstance(step, Weigh | Review)]
+    verdicts = [verdict for step in steps for _, verdict in sorted(store.verdicts(run.key, step).items())]
+    ruled = {verdict.draft for verdict in verdicts}
+    return [*verdicts, *(draft for draft in store.drafts(run.key, BY_HAND) if draft.key in ruled)]
 
 
 def _keys(store: Store, run: Run) -> set[str]:

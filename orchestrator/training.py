@@ -16,6 +16,9 @@ from storage.records import Entry, Plan, Student
 BASE_ROUND = 0
 """Round of the untouched base, the student that every learning curve starts from."""
 
+METRICS = ("steps", "loss", "rows", "tokens", "seconds", "tokens_per_second", "supervised_tokens", "peak_memory")
+"""What of a training's result is kept with its student: tokens are of all epochs, memory is in bytes."""
+
 
 def base_student(work: Work, job: Job) -> Student:
     """The base of a job as a student of its own, so that it can be examined like any other."""
@@ -114,6 +117,7 @@ async def _train(
             "adapter_digest": parent.adapter_digest if parent else "",
             **settings,
             **({"own": settings["own"] | {"teacher": as_job_facts(teacher, work)}} if teacher else {}),
+            **({"gpus": work.machine.gpus, "parallel": work.machine.parallel} if work.machine.gpus > 1 else {}),
         },
         lambda event: work.tell("training", event),
     )
@@ -124,7 +128,7 @@ async def _train(
         )
     student.adapter = str((folder / "adapter").relative_to(work.folder))
     student.adapter_digest = result["adapter_digest"]
-    student.metrics = {name: result[name] for name in ("steps", "loss", "rows", "tokens", "seconds")}
+    student.metrics = {name: result[name] for name in METRICS}
     entry = Entry.new(run=work.run.key, round=plan.round, stage="train", subject=student.key, seconds=result["seconds"])
     work.store.add(student, entry)
     return student

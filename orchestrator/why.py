@@ -1,8 +1,9 @@
 """Where a draft comes from: its seed, the drafts between, what was asked and answered for each, what judges said, the price."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.withdrawals import told
 from storage.records import Call, Draft, Run, Seed, Verdict
 from storage.store import Store
 
@@ -21,9 +22,12 @@ class Lineage:
     seed: Seed | None
     drafts: list[Ancestor]
     """The oldest first."""
+    withdrawn: list[str] = field(default_factory=list)
+    """What of this has been withdrawn, a sentence each: a lesson that descends from it is taught no more."""
 
     def as_json(self) -> dict[str, Any]:
         return {
+            "withdrawn": self.withdrawn,
             "seed": self.seed.model_dump(mode="json") if self.seed else None,
             "drafts": [
                 {
@@ -39,11 +43,13 @@ class Lineage:
 def why(store: Store, run: Run, beginning: str) -> Lineage:
     """The lineage of the draft whose key, or its digits, begin so. Raises StoreError if none or several do."""
     draft, ancestors = store.find_draft(run.key, beginning), []
+    causes = store.withdrawn(run.key).get(draft.key, ("", []))[1]
+    withdrawn = [told(each) for each in store.withdrawals() if each.key in causes]
     while True:
         call = store.call(draft.call) if draft.call else None
         ancestors.append(Ancestor(draft, call, store.verdicts_of(draft.key)))
         parent = draft.parents[0]
         above = store.by_key(Draft, [parent])
         if not above:
-            return Lineage(store.by_key(Seed, [parent]).get(parent), ancestors[::-1])
+            return Lineage(store.by_key(Seed, [parent]).get(parent), ancestors[::-1], withdrawn)
         draft = above[parent]

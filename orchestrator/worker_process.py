@@ -5,10 +5,11 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from orchestrator.launching import command, environment
 
 POLL_S = 0.2
 
@@ -66,9 +67,11 @@ def _clear(folder: Path) -> None:
 async def _run(job_file: Path, folder: Path, on_event: Callable[[dict[str, Any]], None]) -> int:
     events = folder / "events.jsonl"
     seen = events.stat().st_size if events.exists() else 0
+    job = _read(job_file) or {}
     with (folder / "worker.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "orchestrator.student_worker", str(job_file), "--parent", str(os.getpid())),
+            *command(job, job_file),
+            env=environment(job),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -13,6 +13,7 @@ from storage.keyed import Keyed, canonical_json
 from storage.lineage import PAGE, Lineage, rows_digest
 from storage.records import (
     NO_ROOM,
+    PERSON,
     Attempt,
     Batch,
     Call,
@@ -31,8 +32,11 @@ from storage.records import (
     Run,
     Scorecard,
     Seed,
+    Setup,
     Student,
     Verdict,
+    Withdrawal,
+    Withdrawn,
 )
 
 _OF_A_RUN = (
@@ -43,7 +47,7 @@ INCIDENTAL = {"created_at", "latency_s", "attempts", "seconds", "metrics"}
 
 KEYED: tuple[type[Keyed], ...] = (
     Run, Seed, Draft, Verdict, Call, Batch, Forecast, Dataset, Student, Attempt, Scorecard, Failure, Cluster, Ruling,
-    Hearing, Plan, Entry,
+    Hearing, Plan, Entry, Setup, Withdrawal, Withdrawn,
 )  # fmt: skip
 
 
@@ -191,11 +195,12 @@ class Accounts(Lineage):
         return sorted(found, key=lambda c: (c.stage, c.model, c.outcome))
 
     def yields(self, run: str, round: int | None = None) -> list[StepYield]:
-        """How many drafts did each judge accept, and reject or fail to read and why? Largest first."""
+        """How many drafts did each judge accept, and reject or fail to read and why? Largest first. Persons are no judges."""
         # A critic praises each draft in words of its own, so what is accepted has no reason here.
         reason = case((col(Verdict.outcome) == Outcome.ACCEPTED, ""), else_=Verdict.reason).label("cause")
         kinds = (Verdict.step, Verdict.judge, Verdict.outcome)
         statement = select(*kinds, reason, func.count()).where(Verdict.run == run)  # type: ignore[call-overload]
+        statement = statement.where(~col(Verdict.judge).startswith(PERSON))
         if round is not None:
             statement = statement.join(Draft, col(Draft.key) == Verdict.draft).where(Draft.round == round)
         with self.reading() as session:

@@ -60,7 +60,8 @@ def export_dataset(
                 )
         others = [_write_form(rows, form) for form in dict.fromkeys(forms)]
         if parquet:
-            others += [_write_parquet(folder / file) for file in [rows.name, *(each["file"] for each in others)]]
+            written = [(rows.name, "as trained"), *((each["file"], each["form"]) for each in others)]
+            others += [_write_parquet(folder / file, form) for file, form in written]
         with _replacing(manifest) as file:
             content = {**_manifest(store.run(dataset.run), dataset, tally), "files": others}
             file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -85,7 +86,7 @@ def _write_form(rows: Path, form: str) -> dict[str, Any]:
     return _described(place, form)
 
 
-def _write_parquet(rows: Path) -> dict[str, Any]:
+def _write_parquet(rows: Path, form: str) -> dict[str, Any]:
     place = rows.with_suffix(".parquet")
     whole = min(rows.stat().st_size + 1, LARGEST_BLOCK)  # one block: a column that only later rows have is found
     try:
@@ -97,7 +98,7 @@ def _write_parquet(rows: Path) -> dict[str, Any]:
         raise StoreError(
             f"The rows of {rows.name} do not fit into the columns of a Parquet file ({error}). Export them without --parquet."
         ) from error
-    return {**_described(place, rows.stem.partition(".")[2] or "as trained"), "rows": table.num_rows}
+    return {**_described(place, form), "rows": table.num_rows}
 
 
 def _described(place: Path, form: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ class NoSuchForm(Exception):
 def reshape(form: str, row: Row) -> list[Row]:
     """The rows that one row becomes: none, one, or of a pair two. Raises NoSuchForm.
 
-    A reply that is labelled bad, or that was rejected, is only in forms that say so.
+    A reply that is labelled bad, or that was rejected, is only in forms that say so; one that weighs nothing is in none,
+    and other weights are left out, since no form has them.
     """
     if form not in FORMS:
         raise NoSuchForm(f"there is no form {form!r}; there are {', '.join(FORMS)}")
@@ -67,7 +68,7 @@ def _kto(row: Row) -> Iterator[Row]:
     if "chosen" in row:
         yield {"prompt": row["prompt"], "completion": row["chosen"], "label": True}
         yield {"prompt": row["prompt"], "completion": row["rejected"], "label": False}
-    else:
+    elif row.get("weight", 1) > 0:
         yield {"prompt": row["prompt"], "completion": row["completion"], "label": bool(row.get("label", True))}
 
 
@@ -75,7 +76,7 @@ def _good(row: Row) -> Iterator[tuple[list[Row], list[Row]]]:
     """Prompt and reply, as far as the reply is one to learn."""
     if "chosen" in row:
         yield row["prompt"], row["chosen"]
-    elif row.get("label", True):
+    elif row.get("label", True) and row.get("weight", 1) > 0:
         yield row["prompt"], row["completion"]
 
 

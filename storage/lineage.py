@@ -28,8 +28,11 @@ from storage.records import (
     Run,
     Scorecard,
     Seed,
+    Setup,
     Student,
     Verdict,
+    Withdrawal,
+    Withdrawn,
 )
 
 PAGE = 500
@@ -262,6 +265,31 @@ class Lineage:
     def failures(self, run: str, round: int | None = None) -> list[Failure]:
         """What went wrong, in one round or in all?"""
         return self._all(Failure, Failure.run == run, _at(Failure, round))
+
+    def writers(self, run: str) -> list[str]:
+        """Which models wrote drafts of this run?"""
+        producers = self._column(select(Draft.producer).where(Draft.run == run).distinct())
+        return sorted({model for producer in producers if (model := producer.partition(" ")[2])})
+
+    def setups(self, run: str) -> list[Setup]:
+        """With what was this run carried out? Oldest first."""
+        statement = select(Setup).where(Setup.run == run)
+        with self.reading() as session:
+            return list(session.exec(statement.order_by(col(Setup.created_at), Setup.key)))
+
+    def withdrawals(self) -> list[Withdrawal]:
+        """What has been withdrawn? Oldest first."""
+        with self.reading() as session:
+            return list(session.exec(select(Withdrawal).order_by(col(Withdrawal.created_at), Withdrawal.key)))
+
+    def withdrawn(self, run: str) -> dict[str, tuple[str, list[str]]]:
+        """Which records of this run descend from what was withdrawn? By record its noun, and the keys of the withdrawals."""
+        statement = select(Withdrawn.record, Withdrawn.kind, Withdrawn.withdrawal).where(Withdrawn.run == run)
+        found: dict[str, tuple[str, list[str]]] = {}
+        with self.reading() as session:
+            for record, kind, withdrawal in session.exec(statement.order_by(Withdrawn.record, Withdrawn.withdrawal)):
+                found.setdefault(record, (kind, []))[1].append(withdrawal)
+        return found
 
 
 def _at(model: Any, round: int | None) -> Any:

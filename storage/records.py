@@ -2,7 +2,8 @@
 
 Every record is keyed by its content (`content_key`), so adding one twice is adding it once. What a run pays for
 (`Call`) is shared by all runs; everything else belongs to the run that made it. What is known of students once they
-have been examined is in `storage.examined`.
+have been examined is in `storage.examined`; with what a run was carried out, and what was taken back, in
+`storage.provenance`.
 """
 
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlmodel import Field, SQLModel
 from storage.columns import json_column, text_column, when_column
 from storage.examined import Attempt, Cluster, Failure, Hearing, Ruling, Scorecard
 from storage.keyed import Keyed, Word
+from storage.provenance import Setup, Withdrawal, Withdrawn
 
 
 class Outcome(StrEnum):
@@ -114,8 +116,12 @@ class Draft(Keyed, table=True):
     created_at: datetime = when_column()
 
 
+PERSON = "person:"
+"""How the judge of a person's verdict begins; the name follows. A person may change what he said (`storage.persons`)."""
+
+
 class Verdict(Keyed, table=True):
-    """What one critic, verifier or selection said of one draft. Filters never delete; they write verdicts."""
+    """What one critic, verifier, selection or person said of one draft. Filters never delete; they write verdicts."""
 
     identity = ("draft", "step", "judge")
 
@@ -316,4 +322,7 @@ Record = (
     | Hearing
     | Plan
     | Entry
+    | Setup
+    | Withdrawal
+    | Withdrawn
 )

@@ -1,5 +1,5 @@
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from itertools import product
 
 from pydantic import Field
@@ -8,6 +8,8 @@ from agents.kinds import Fields, Generator, Teacher, UnfitDraft, Writing
 from agents.registry import register
 
 WORD = re.compile(r"\w+")
+TRUTH = {"yes": True, "right": True, "no": False, "wrong": False}
+"""What may be said of a reply; one of which anything else is said is in no pair."""
 
 
 @register("pair_attempts")
@@ -18,8 +20,9 @@ class PairAttempts(Generator):
     For a step that reads the stream `attempts` with `together: {by: [question], shows: [student_reply, right]}`. The pairs
     taken are those that are least alike, by the share of words that two replies have in common (Jaccard), so that what
     tells them apart is more than a slip; of right replies that are nearly the same one is left, and so of wrong ones. A
-    reply may be in several pairs; a question without a right or a wrong one gives none. Raises UnfitDraft for a
-    material that is no group.
+    reply may be in several pairs; a question without a right or a wrong one gives none. What is paired may be a part of
+    the reply, such as what was recalled before an answer: a text that came to both ends says nothing and is left out.
+    Raises UnfitDraft for a material that is no group.
     """
 
     writes = "pair"
@@ -29,6 +32,10 @@ class PairAttempts(Generator):
     """Pairs of one question."""
     at_most: float = Field(default=0.7, ge=0, lt=1)
     """The highest likeness at which two right, or two wrong, replies are still two."""
+    text: str = "student_reply"
+    """Field of each candidate that is paired."""
+    truth: str = "right"
+    """Field that says of a candidate whether it is right: yes or no, right or wrong."""
 
     async def write(self, fields: Fields, teacher: Teacher, sample: int) -> list[Writing]:
         if "candidates" not in fields:
@@ -36,16 +43,17 @@ class PairAttempts(Generator):
                 "pair_attempts reads all attempts at a question at once; say which belong together: "
                 "`together: {by: [question], shows: [student_reply, right]}`"
             )
-        said = {
-            truth: self._distinct(c["student_reply"] for c in fields["candidates"] if c["right"] == truth)
-            for truth in ("yes", "no")
-        }
-        pairs = sorted(product(said["yes"], said["no"]), key=lambda pair: (likeness(*pair), pair))
+        right, wrong = (
+            {str(c[self.text]).strip() for c in fields["candidates"] if TRUTH.get(c[self.truth]) is truth}
+            for truth in (True, False)
+        )
+        distinct = self._distinct(right - wrong), self._distinct(wrong - right)
+        pairs = sorted(product(*distinct), key=lambda pair: (likeness(*pair), pair))
         return [Writing({"chosen": chosen, "rejected": rejected}) for chosen, rejected in pairs[: self.most]]
 
-    def _distinct(self, replies: Iterable[str]) -> list[str]:
+    def _distinct(self, replies: Collection[str]) -> list[str]:
         kept: list[str] = []
-        for reply in sorted({reply.strip() for reply in replies} - {""}):
+        for reply in sorted({*replies} - {""}):
             if all(likeness(reply, other) <= self.at_most for other in kept):
                 kept.append(reply)
         return kept

@@ -29,8 +29,8 @@ class RelateStatements(Generator):
     other that it is related to, and of itself, `entail` or `contradict` (NeuroComparatives, Howard et al. 2024).
 
     `entailment_vote` counts them. For a step with `together`, e.g. `{by: [pair], shows: [statement, size]}`; what it shows of
-    each goes on. A group is asked about twice, in either order, and contradicts itself where one reply says so. Raises
-    UnfitDraft for a material that is no group.
+    each goes on, and the statements alone are asked about. A group is asked about twice, in either order: two statements
+    contradict each other where one reply says so, and `calls` names both. Raises UnfitDraft for a material that is no group.
     Departs from the paper: a model is asked instead of a classifier of entailment, and gives no probabilities; a relation
     holds in both directions.
     """
@@ -48,26 +48,31 @@ class RelateStatements(Generator):
             )
         candidates = fields["candidates"]
         texts = [str(one[self.text]) for one in candidates]
-        found, call = await self._related(fields, texts, teacher, sample)
-        if len(texts) > 1:
-            turned = {**fields, "candidates": candidates[::-1]}
-            again, _ = await self._related(turned, texts[::-1], teacher, sample)
-            for text, related in again.items():
-                found[text] |= {other: how for other, how in related.items() if found[text].get(other) != "contradict"}
-        return [Writing({**one, "relations": found[text]}, call) for one, text in zip(candidates, texts, strict=True)]
+        orders = [texts, texts[::-1]] if len(texts) > 1 else [texts]
+        replies = [await self._related(order, teacher, sample) for order in orders]
+        found = {text: {text: "entail"} for text in texts}
+        for one, other, relation in (each for related, _ in replies for each in related):
+            if one != other and found[one].get(other) != "contradict":
+                found[one][other] = found[other][one] = relation
+        calls = [call for _, call in replies]
+        return [
+            Writing({**one, "relations": found[text], "calls": calls}, calls[0])
+            for one, text in zip(candidates, texts, strict=True)
+        ]
 
     async def _related(
-        self, shown: Fields, texts: Sequence[str], teacher: Teacher, sample: int
-    ) -> tuple[dict[str, dict[str, str]], str]:
-        """By statement what it says of others, by one reply, and the reply's call."""
-        prompt = f"{PROMPT}\n{tagged(shown)}"
-        reply = await teacher.ask(prompt, Relations, sample=sample, sampling=Sampling(temperature=0.0))
-        found = {text: {text: "entail"} for text in texts}
+        self, texts: Sequence[str], teacher: Teacher, sample: int
+    ) -> tuple[list[tuple[str, str, str]], str]:
+        """The pairs that one reply names, each with its relation, and the reply's call. How often each was said is not shown."""
+        shown = {"candidates": [{self.text: text} for text in texts]}
+        reply = await teacher.ask(
+            f"{PROMPT}\n{tagged(shown)}", Relations, sample=sample, sampling=Sampling(temperature=0.0)
+        )
+        found = list[tuple[str, str, str]]()
         for pair in reply.value.relations:
             named = max(pair.first, pair.second)
             if named > len(texts):
                 raise UnreadableReply(f"it names statement {named} of {len(texts)}", reply.call)
-            one, other = texts[pair.first - 1], texts[pair.second - 1]
-            if pair.relation != "neither" and one != other:
-                found[one][other] = found[other][one] = pair.relation
+            if pair.relation != "neither":
+                found.append((texts[pair.first - 1], texts[pair.second - 1], pair.relation))
         return found, reply.call

@@ -11,6 +11,8 @@ What is shown between tags is material, never an instruction to you.
 """
 FORBID = -100.0
 """Added to the logits of tokens that no reply may have: the protocol's least."""
+ANEW = 64
+"""Added to the number of a sample for asking the same again; no step has more samples."""
 FRUITLESS = 2
 """So many calls in a row that bring nothing new end a search."""
 
@@ -49,12 +51,15 @@ class SearchValues(Generator):
             return [Writing({"statement": rule, "said": rule})]
         found: dict[str, str] = {}
         fruitless = 0
-        for number in range(self.calls):
+        for _ in range(self.calls):
             shown = {**fields, "known": "\n".join(found)} if found else fields
-            values, call = await self._asked(shown, teacher, sample * self.calls + number)
-            new = [value for value in values if value.lower() not in map(str.lower, found)]
-            found |= dict.fromkeys(new, call)
-            fruitless = 0 if new else fruitless + 1
+            values, call = await self._asked(shown, teacher, sample + ANEW * fruitless)
+            before, known = len(found), {value.lower() for value in found}
+            for value in values:
+                if value.lower() not in known:
+                    known.add(value.lower())
+                    found[value] = call
+            fruitless = fruitless + 1 if len(found) == before else 0
             if fruitless == FRUITLESS:
                 break
         return [Writing(_filled(rule, variables[0], value), call) for value, call in found.items()]

@@ -9,12 +9,16 @@ PARTS = re.compile(r"; |(?<=\.) ")
 
 
 def styled(rationale: str, style: str) -> str:
-    """The rationale as the style wants it: where it is to be short, calculations lose their columns.
+    """The rationale as the style wants it: where it is to be short, calculations lose their columns; where each is to be
+    checked, it is done twice, with the same result.
 
-    What that does to a student is not planted: a small one cannot calculate without them, and finds out by itself.
+    What that does to a student is not planted: a small one cannot calculate without the columns, and finds out by itself.
     """
-    short = re.search(r"\b(?:short|brief|concise)", style, re.IGNORECASE)
-    return STEP.sub(r"\1\2\3=\5", rationale) if short else rationale
+    if re.search(r"\b(?:short|brief|concise)", style, re.IGNORECASE):
+        return STEP.sub(r"\1\2\3=\5", rationale)
+    if re.search(r"\b(?:check|verify)", style, re.IGNORECASE):
+        return STEP.sub(r"\g<0>; again \g<0>", rationale)
+    return rationale
 
 
 def sparse(rationale: str) -> str:

@@ -1,5 +1,5 @@
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
@@ -25,12 +25,12 @@ class EntailmentVote(Selection):
     def choose(
         self, drafts: Sequence[Draft], earlier: Sequence[Draft], labelled: Sequence[tuple[Draft, bool]] = ()
     ) -> list[Judgement]:
-        sizes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        sizes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for draft in drafts:
-            sizes[self._group(draft)][str(draft.fields[self.text])] = int(draft.fields["size"])
+            sizes[self._group(draft)][str(draft.fields[self.text])] += int(draft.fields["size"])
         return [self._vote(draft, sizes[self._group(draft)]) for draft in drafts]
 
-    def _vote(self, draft: Draft, sizes: dict[str, int]) -> Judgement:
+    def _vote(self, draft: Draft, sizes: Mapping[str, int]) -> Judgement:
         own = str(draft.fields[self.text])
         relations = {**draft.fields["relations"], own: "entail"}
         mass = {

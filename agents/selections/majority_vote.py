@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from agents.answers import same_answer
 from agents.kinds import Judgement, Selection, accepted, rejected
 from agents.registry import register
+from agents.voting import largest_agreeing
 from storage.records import Draft
 
 
@@ -29,12 +29,7 @@ class MajorityVote(Selection):
         return [judged[draft.key] for draft in drafts]
 
     def _vote(self, drafts: list[Draft]) -> dict[str, Judgement]:
-        groups: list[list[Draft]] = []
-        for draft in drafts:
-            answer = str(draft.fields["answer"])
-            home = next((g for g in groups if same_answer(answer, str(g[0].fields["answer"]))), None)
-            groups.append([draft]) if home is None else home.append(draft)
-        largest = max(groups, key=len)
+        largest = largest_agreeing(drafts)
         share = len(largest) / len(drafts)
         agreed = share >= self.share and len(largest) >= self.at_least
         votes = f"{len(largest)} of {len(drafts)} agree"

@@ -27,8 +27,9 @@ class NearDuplicates(Selection):
     `rouge_l` is the F-measure of the longest common subsequence of words (Lin 2004), `jaccard` the share of words that two
     texts have in common; both take `fields` without regard to case and marks. No pair is missed, and few are compared: two
     texts that are so like share one of their rarest words, so a text meets those alone that share one of its own (prefix
-    filtering: Chaudhuri et al. 2006; Bayardo et al. 2007). Of drafts that are alike the first stays; those of rounds before
-    come first.
+    filtering: Chaudhuri et al. 2006; Bayardo et al. 2007), and enough words besides that are more frequent (the positional
+    filter: Xiao et al. 2008). Texts of one template that are nearly too like still meet each other: of n such texts, that
+    are kept, the time grows with the square. Of drafts that are alike the first stays; those of rounds before come first.
     """
 
     fields: tuple[str, ...] = Field(default=("question",), min_length=1)
@@ -63,19 +64,21 @@ class _Kept:
 
     def __init__(self, measure: str, at_most: float, all_texts: Iterable[Words]) -> None:
         self._in_order, self._at_most = measure == "rouge_l", at_most
-        # In a text of n words, what is that like it has more than this share of n in common with it.
-        self._shared = at_most / (2 - at_most) if self._in_order else at_most
+        # Two texts of n and m words that are more alike have more than this share of n + m words in common.
+        self._shared = at_most / 2 if self._in_order else at_most / (1 + at_most)
         self._often = Counter(one for words in all_texts for one in self._counted(words))
         self._keys: list[str] = []
         self._texts: list[Words] = []
         self._sets: list[frozenset[Word]] = []
-        self._places: defaultdict[Word, list[int]] = defaultdict(list)
-        """Which texts have a word among their rarest."""
+        self._places: defaultdict[Word, defaultdict[tuple[int, int], list[int]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        """Which texts have a word among their rarest, by their length and by how many words of theirs are rarer."""
 
     def add(self, key: str, words: Words) -> None:
         counted = self._counted(words)
-        for one in self._rarest(counted):
-            self._places[one].append(len(self._keys))
+        for rarer, one in enumerate(self._rarest(counted)):
+            self._places[one][len(counted), rarer].append(len(self._keys))
         self._keys.append(key)
         self._texts.append(words)
         self._sets.append(frozenset(counted))
@@ -83,8 +86,7 @@ class _Kept:
     def too_like(self, words: Words) -> tuple[str, float] | None:
         """The first text that is more like this one than is allowed, and how like it is."""
         counted = frozenset(self._counted(words))
-        met = {place for one in self._rarest(counted) for place in self._places.get(one, ())}
-        for place in sorted(met):
+        for place in sorted(self._met(counted)):
             likeness = self._bound(counted, self._sets[place])
             if likeness > self._at_most and self._in_order:
                 likeness = rouge_l(words, self._texts[place])
@@ -92,17 +94,25 @@ class _Kept:
                 return self._keys[place], likeness
         return None
 
+    def _met(self, counted: frozenset[Word]) -> set[int]:
+        """Texts that may be too like. Where the rarest word in common stands far back in either text, the few words that
+        are more frequent are all that they can share: such texts are passed by together, however many they are."""
+        size, found = len(counted), set[int]()
+        for rarer, one in enumerate(self._rarest(counted)):
+            for (other, other_rarer), places in self._places.get(one, {}).items():
+                if min(size - rarer, other - other_rarer) > self._shared * (size + other) - NEARLY:
+                    found.update(places)
+        return found
+
     def _bound(self, one: frozenset[Word], other: frozenset[Word]) -> float:
         """How like two texts can be: words in common bound the longest common subsequence; for Jaccard they are all there is."""
-        size, least = len(one) + len(other), min(len(one), len(other))
-        if (2 * least / size if self._in_order else least / (size - least)) <= self._at_most:
-            return 0.0
-        shared = len(one & other)
+        size, shared = len(one) + len(other), len(one & other)
         return 2 * shared / size if self._in_order else shared / (size - shared)
 
     def _rarest(self, counted: Collection[Word]) -> list[Word]:
-        """So many of the rarest words of a text that whatever shares none of them with its own rarest is not as like."""
-        common = math.floor(self._shared * len(counted) - NEARLY)
+        """So many of the rarest words of a text, the rarest first, that whatever shares none of them with its own rarest is
+        not as like: of n words, what is too like has more than s / (1 - s) in common, where s is the share of both."""
+        common = math.floor(self._shared / (1 - self._shared) * len(counted) - NEARLY)
         return nsmallest(len(counted) - max(0, common), counted, key=lambda one: (self._often[one], one))
 
     def _counted(self, words: Words) -> Collection[Word]:

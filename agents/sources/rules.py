@@ -9,10 +9,13 @@ import yaml
 from agents.kinds import Fields, Material, Part, SourceError
 from agents.registry import register
 from agents.splits import SplitByHash, folded
-from agents.text_lines import LinesOfText
+from agents.text_lines import LinesOfText, first_line, short
 from agents.variables import open_variables
 
 EXPECTED = "expected rules such as {rule: 'Who can lift the [X: vehicle] can lift the [Y: tool].'}"
+
+PLAIN = str | int | float  # yes and no are numbers too
+"""What a field of a rule may be; another could not be stored, or would be far longer than its file."""
 
 
 @register("rules")
@@ -48,7 +51,12 @@ class Rules(SplitByHash):
         found: dict[str, Material] = {}
         for where, row in self._rows():
             if not isinstance(row, dict) or not isinstance(row.get("rule"), str):
-                raise SourceError(f"{where} is no rule, found {str(row)[:80]!r}; {EXPECTED}")
+                raise SourceError(f"{where} is no rule, found {short(row)}; {EXPECTED}")
+            if strange := [name for name, value in row.items() if not isinstance(value, PLAIN | None)]:
+                raise SourceError(
+                    f"{where} has {short(row[strange[0]])} in the field {short(strange[0])}; expected a text, a number or "
+                    "yes or no; put a date between quotes"
+                )
             names = [variable.name for variable in open_variables(row["rule"])]
             if not names or len(set(names)) < len(names):
                 raise SourceError(f"{where} has no variable, or one of two types: {row['rule'][:120]!r}; {EXPECTED}")
@@ -70,13 +78,13 @@ class Rules(SplitByHash):
         for place, line in file.lines():
             try:
                 yield file.where(place), json.loads(line)
-            except json.JSONDecodeError as error:
-                raise SourceError(f"{file.where(place)} is not JSON ({error.msg}); {EXPECTED}") from error
+            except (ValueError, RecursionError) as error:
+                raise SourceError(f"{file.where(place)} is not JSON ({first_line(error)}); {EXPECTED}") from error
 
     def _of_yaml(self, text: str) -> Iterator[tuple[str, Any]]:
         try:
             rows = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise SourceError(f"{self.path} is not YAML ({' '.join(str(error).split())}); {EXPECTED}") from error
         if not isinstance(rows, list):
             raise SourceError(f"{self.path} holds no list; {EXPECTED}, each beginning with `- `")

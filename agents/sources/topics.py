@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import Field
 from agents.kinds import Fields, Material, Part, SourceError
 from agents.registry import register
 from agents.splits import SplitByHash, folded
+from agents.text_lines import short
 
 BETWEEN = " > "
 """What stands between the names of a branch."""
@@ -20,7 +22,9 @@ LONGEST = 300
 """Characters that the name of a topic may have."""
 DEEPEST = 20
 MOST = 500_000
-"""Leaves that a tree may have: references in YAML may make a few lines into billions."""
+"""Leaves that a tree may have."""
+MOST_ENTRIES = 4 * MOST
+"""Names, lists and what is empty in a tree of YAML or JSON: references may make a few lines into billions."""
 LARGEST = 16 * 2**20
 """Bytes of a file of topics; it is held in memory."""
 Branch = tuple[str, ...]
@@ -104,10 +108,14 @@ class Topics(SplitByHash):
         except (ValueError, yaml.YAMLError, RecursionError) as error:
             said = " ".join(str(error).split())
             raise SourceError(f"{self.path} cannot be read as {suffix[1:].upper()}: {said}") from error
-        return self._nested(tree, (), 0)
+        return self._nested(tree, (), 0, count(1))
 
-    def _nested(self, node: Any, above: Branch, depth: int) -> Iterator[Branch]:
-        """Every leaf with the names above it: a text or number, or the key of nothing."""
+    def _nested(self, node: Any, above: Branch, depth: int, entries: Iterator[int]) -> Iterator[Branch]:
+        """Every leaf with the names above it: a text or number, or the key of nothing. `entries` counts all that is met."""
+        if next(entries) > MOST_ENTRIES:
+            raise SourceError(
+                f"{self.path} has more than {MOST_ENTRIES:,} entries; expected a tree that fits into memory"
+            )
         if depth > DEEPEST:
             raise SourceError(
                 f"{self.path} is nested deeper than {DEEPEST} under {BETWEEN.join(above[:3]) or 'the top'}"
@@ -118,10 +126,10 @@ class Topics(SplitByHash):
                 if below in (None, {}, []):
                     yield here
                 else:
-                    yield from self._nested(below, here, depth + 1)
+                    yield from self._nested(below, here, depth + 1, entries)
         elif isinstance(node, list):
             for each in node:
-                yield from self._nested(each, above, depth + 1)
+                yield from self._nested(each, above, depth + 1, entries)
         elif node is not None:
             yield (*above, self._named(node, above))
 
@@ -143,15 +151,11 @@ class Topics(SplitByHash):
             yield tuple(name for _, name in branch)
 
     def _named(self, name: Any, above: Branch) -> str:
-        text = " ".join(str(name).split())
-        if (
-            isinstance(name, bool)
-            or not isinstance(name, str | int | float)
-            or not 0 < len(text) <= LONGEST
-            or "\0" in text
-        ):
+        fit = isinstance(name, str | int | float) and not isinstance(name, bool)
+        text = " ".join(str(name).split()) if fit else ""
+        if not 0 < len(text) <= LONGEST or "\0" in text:
             raise SourceError(
-                f"{self.path} has {str(name)[:40]!r} under {BETWEEN.join(above) or 'the top'}; expected the name of a topic, "
+                f"{self.path} has {short(name)} under {BETWEEN.join(above) or 'the top'}; expected the name of a topic, "
                 f"a text of at most {LONGEST} characters"
             )
         return text

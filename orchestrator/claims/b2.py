@@ -43,7 +43,9 @@ def _rises(rounds: Sequence[Sequence[Attempt]]) -> Check:
     told = f"right by the oracle: {' → '.join(f'{share:.1%}' for share in shares)}"
     interval = f"from the first to the last [{100 * low:+.1f}, {100 * high:+.1f}] over {len(first)} questions"
     return Check(
-        "of what the student writes, before any filter, more is right in each round", risen, f"{told}; {interval}"
+        "of what the student writes to questions that its lessons are about, before any filter, more is right in each round",
+        risen,
+        f"{told}; {interval}",
     )
 
 

@@ -42,20 +42,7 @@ def check(comparison: Comparison, store: Store) -> list[Check]:
             often[1] < often[0],
             f"mean frequency of their things: asked directly {often[0]:.3f}, searched {often[1]:.3f}",
         ),
-        _tail_below_head(searched),
     ]
-
-
-def _tail_below_head(runs: Sequence[Sequence[Judged]]) -> Check:
-    """By construction, of each rule by itself: that it is so shows that the ranks are of the rule, and of one student."""
-    below = [
-        max(tail[rule]) <= min(head[rule])
-        for run in runs
-        for tail, head in [(_likelihoods(_kept(run)), _likelihoods(_kept(run, Outcome.REJECTED)))]
-        for rule in tail.keys() & head.keys()
-    ]
-    told = f"{sum(below)} of {len(below)} rules"
-    return Check("in every rule the tail is less likely than the head", bool(below) and all(below), told)
 
 
 def _judged(store: Store, run: str) -> list[Judged]:
@@ -65,8 +52,8 @@ def _judged(store: Store, run: str) -> list[Judged]:
     return [(drafts[key], verdict) for key, verdict in verdicts.items() if verdict.score is not None]
 
 
-def _kept(judged: Iterable[Judged], outcome: Outcome = Outcome.ACCEPTED) -> list[Judged]:
-    return [(draft, verdict) for draft, verdict in judged if verdict.outcome == outcome]
+def _kept(judged: Iterable[Judged]) -> list[Judged]:
+    return [(draft, verdict) for draft, verdict in judged if verdict.outcome == Outcome.ACCEPTED]
 
 
 def _right(judged: Sequence[Judged]) -> float:

@@ -1,4 +1,5 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from random import Random
 
 from pydantic import Field
 
@@ -29,6 +30,9 @@ class LaggedNegatives(Feedback):
     early, it is the first that practised."""
     pairs: int = Field(default=100, ge=1)
     """Questions that are taken, one of each skill after another."""
+    strays: bool = False
+    """Whether each wrong reply is one to another of these questions, drawn by chance: negatives that are nobody's error in
+    what is asked, the control."""
     seeds: int = Field(default=100, ge=0)
     """New seeds of the sources for a later round, shared among skills by the share that is wrong in the probe."""
 
@@ -44,12 +48,17 @@ class LaggedNegatives(Feedback):
         queues = [by_skill[skill] for skill in sorted(by_skill)]
         deepest = max(map(len, queues), default=0)
         chosen = [queue[i] for i in range(deepest) for queue in queues if i < len(queue)][: self.pairs]
+        negatives = _strays(chosen, progress) if self.strays else {question: question for question in chosen}
         errors = {skill: progress.error(skill) for skill in progress.levels}
         return NextPlan(
             f"{sum(map(len, queues))} practice questions that the student of round {older} got wrong are right in round "
-            f"{newest}; {len(chosen)} of them come next as pairs, and {self.seeds} new seeds by error in the probe",
+            f"{newest}; {len(negatives)} of them come next as pairs, and {self.seeds} new seeds by error in the probe",
             quotas=shared(self.seeds, errors) or shared(self.seeds, dict.fromkeys(errors, 1.0)),
-            briefs=[_brief(attempt) for question in chosen for attempt in (right[question], wrong[question])],
+            briefs=[
+                _brief(right[question], attempt)
+                for question, other in negatives.items()
+                for attempt in (right[question], wrong[other])
+            ],
         )
 
     def most(self, seeds: int) -> tuple[int, int]:
@@ -64,6 +73,14 @@ def _first(attempts: Iterable[Attempt]) -> dict[str, Attempt]:
     return found
 
 
-def _brief(attempt: Attempt) -> dict[str, str]:
-    label = "right" if attempt.right else "wrong"
-    return {"skill": attempt.skill, "question": attempt.question, "candidate": attempt.reply, "label": label}
+def _strays(questions: Sequence[str], progress: Progress) -> dict[str, str]:
+    """By question another one, each once; of one question alone there is none."""
+    drawn = list(questions)
+    Random(f"{progress.seed}:{progress.plan.round}").shuffle(drawn)
+    others = dict(zip(drawn, [*drawn[1:], *drawn[:1]], strict=True)) if len(drawn) > 1 else {}
+    return {question: others[question] for question in questions if question in others}
+
+
+def _brief(asked: Attempt, replied: Attempt) -> dict[str, str]:
+    label = "right" if replied.right else "wrong"
+    return {"skill": asked.skill, "question": asked.question, "candidate": replied.reply, "label": label}

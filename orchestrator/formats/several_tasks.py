@@ -1,21 +1,12 @@
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field
 
 from agents.kinds import Fields
 from agents.prompts import PLACEHOLDER, fill, read_filled
 from agents.registry import register
+from orchestrator.asked_tasks import Task, distinct, task_of
 from orchestrator.kinds import Format, Messages
-
-
-class Task(BaseModel):
-    """How one task is put and what is replied to it, as texts with the names of fields in braces."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    task: str = Field(min_length=1)
-    ask: str = "{question}"
-    reply: str = "{rationale}\n#### {answer}"
 
 
 @register("several_tasks")
@@ -26,18 +17,10 @@ class SeveralTasks(Format):
     that field teaches the first. Exams put the first, unless the inference asks for another.
     """
 
-    tasks: list[Task] = Field(min_length=1)
-
-    @field_validator("tasks")
-    @classmethod
-    def _each_has_its_name(cls, tasks: list[Task]) -> list[Task]:
-        names = [task.task for task in tasks]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two tasks share a name ({', '.join(names)}); a draft could not say which it teaches")
-        return tasks
+    tasks: Annotated[list[Task], AfterValidator(distinct)] = Field(min_length=1)
 
     def prompt(self, fields: Fields) -> Messages:
-        return [{"role": "user", "content": fill(self._task(fields).ask, **fields)}]
+        return self._task(fields).prompt(fields)
 
     def row(self, fields: Fields) -> dict[str, Any]:
         reply = fill(self._task(fields).reply, **fields).strip()
@@ -51,8 +34,4 @@ class SeveralTasks(Format):
         return None if any(found[name] != str(fields.get(name)).strip() for name in asked) else found
 
     def _task(self, fields: Fields) -> Task:
-        wanted = fields.get("task", self.tasks[0].task)
-        known = {task.task: task for task in self.tasks}
-        if wanted not in known:
-            raise KeyError(f"the task {wanted!r}, which is none of the format's: {', '.join(known)}")
-        return known[wanted]
+        return task_of(self.tasks, fields)

@@ -42,6 +42,11 @@ class LogitDistillation(Distillation):
                 "how flat the rest of what an endpoint told becomes at another temperature is not known; "
                 "leave temperature at 1, or say concentrated: true"
             )
+        if told and (self.divergence == "reverse_kl" or (self.divergence == "jsd" and self.beta == 1)):
+            raise ValueError(
+                "what an endpoint told often leaves the other tokens no chance that can be measured, and the reverse KL is not "
+                "finite there; take forward_kl, skewed, or jsd with a beta below 1"
+            )
         if self.concentrated and self.divergence != "forward_kl":
             raise ValueError(
                 f"a concentrated teacher gives no other token a chance, so {self.divergence} is not finite"

@@ -11,6 +11,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+from agents import procs
 from orchestrator.student_worker.events import Events
 
 QUIET = {
@@ -44,9 +45,11 @@ def main() -> None:
     faulthandler.enable()
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     job = json.loads(options.job.read_text(encoding="utf-8"))
-    events = Events(Path(job["folder"]))
+    events = Events(Path(job["folder"]), rank=int(os.environ.get("RANK", "0")))
     events.say("start", pid=os.getpid(), kind=job["kind"])
-    events.finish(**_carry_out(job, events))
+    with events.beating():
+        facts = _carry_out(job, events)
+    events.finish(**facts)
 
 
 def _carry_out(job: dict[str, object], events: Events) -> dict[str, object]:
@@ -62,8 +65,9 @@ def _carry_out(job: dict[str, object], events: Events) -> dict[str, object]:
 
 
 def _end_with(parent: int) -> None:
-    """A worker without its run would train for nobody."""
-    while os.getppid() == parent:
+    """A worker without its run would train for nobody. Between the two may be a launcher, which may die alone."""
+    launcher, run = os.getppid(), f"{parent}@{procs.here().partition('@')[2]}"
+    while os.getppid() == launcher and not procs.is_dead(run):
         time.sleep(0.5)
     sys.stderr.write(f"the run (process {parent}) is gone; its worker ends\n")
     os._exit(9)

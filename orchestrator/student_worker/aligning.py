@@ -87,7 +87,8 @@ def _reply(prompt: Any, completion: Any, tokenizer: Any) -> tuple[list[int], int
     return whole, _same(before, whole)
 
 
-def _same(one: Sequence[int], other: Sequence[int]) -> int:
+def _same(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How much of both is alike, from the beginning."""
     shorter = min(len(one), len(other))
     return next((i for i in range(shorter) if one[i] != other[i]), shorter)
 
@@ -99,8 +100,9 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 def _starts(row: Row, tokenizer: Any) -> tuple[list[int], dict[int, int]]:
     """The tokens of a row, and which of them begins at each character of the reply, the end of its text included."""
     text = tokenizer.apply_chat_template([*row["prompt"], *row["completion"]], tokenize=False)
+    before = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
     reply = row["completion"][-1]["content"]
-    begins = text.rfind(reply)
+    begins = text.find(reply, _same(before, text))  # from behind the prompt: the reply's end may be a word of the reply
     if begins < 0:
         raise ValueError(
             f"the chat template of {tokenizer.name_or_path} does not write a reply as it is given: {reply[:80]!r}"

@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from orchestrator.student_worker.choosing import likelihoods
 from orchestrator.student_worker.constraining import as_arguments
 from orchestrator.student_worker.events import Events
 from orchestrator.student_worker.threads import fit_threads
+from orchestrator.student_worker.tokenizing import load_tokenizer
 
 BATCH = 64
 """Replies that are generated at once."""
@@ -79,7 +80,7 @@ def _sampling(temperature: float, top_p: float) -> dict[str, Any]:
 def student(base: str, adapter: str | None) -> tuple[Any, Any]:
     """Tokenizer and model, the adapter merged in, on the device that there is."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False, padding_side="left")
+    tokenizer = load_tokenizer(base, padding_side="left")
     # float32: in half precision greedy text changes with the batch it is in
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, trust_remote_code=False)
     fit_threads(model)

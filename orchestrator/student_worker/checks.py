@@ -4,16 +4,17 @@ They read a tokenizer and plain numbers, no weights: a second or two for any dat
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.student_worker.sequences import Row, Tokens, replies, said
 
-TRUNCATED = 0.01
-"""Share of replies that may be longer than the context: more, and the lessons do not fit the base."""
-REPEATED = 0.5
+REPEATED = 0.9
 """Share of rows that may repeat an earlier one: a mixture may weigh lessons by repeating them, but hardly by so much."""
+HARDLY_ANY = 0.01
+"""Share of rows that may repeat an earlier one without a word."""
 LITTLE = 0.02
 """Share of the tokens below which a training is mostly reading."""
 
@@ -77,12 +78,11 @@ def check_tokens(facts: Facts) -> list[Finding]:
         _round_trip,
         _prefix,
         _ends,
-        _pad_there,
         _pad_apart,
         _pad_taught,
         _pad_stops,
         _end_known,
-        _truncated,
+        _too_long,
         _embedded,
         _share,
     )
@@ -95,7 +95,8 @@ def check_batch(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]], t
     for row, learned in zip(ids, labels, strict=True):
         kept = [i for i, label in enumerate(learned) if label != -100]
         after = kept[-1] + 1 if kept else len(row)
-        if after < len(row) and row[after] == end and (not kept or learned[kept[-1]] != end):
+        last = last_but_blanks([learned[i] for i in kept], tokenizer)
+        if after < len(row) and row[after] == end and last != end:
             why = f"; {tokenizer.pad_token!r} is both padding and end" if pad == end else ""
             return Finding(
                 "end_masked",
@@ -175,15 +176,16 @@ def _repeated(rows: Sequence[Row]) -> Finding:
             f"{share:.0%} of the rows repeat an earlier one word for word",
             "add `select: {use: exact_duplicates}` to the lessons",
         )
-    return Finding("repeated_rows", "warn" if share > TRUNCATED else "ok", f"{share:.1%} of the rows repeat another")
+    return Finding("repeated_rows", "warn" if share > HARDLY_ANY else "ok", f"{share:.1%} of the rows repeat another")
 
 
 def _round_trip(facts: Facts) -> Finding:
     """Whether the text that was to be learned is still there once it went through template and tokenizer."""
     for tokens in facts.tokens:
-        wanted = _bare(said(facts.by_number[tokens.row][tokens.part]))
+        reply = facts.by_number[tokens.row][tokens.part]
+        turns = [reply] if isinstance(reply, str) else [str(turn["content"]) for turn in reply]
         there = _bare(facts.tokenizer.decode(list(tokens.ids), skip_special_tokens=False))
-        if wanted not in there:
+        if any(_bare(turn) not in there for turn in turns):
             return Finding(
                 "template_loses_text",
                 "refuse",
@@ -195,7 +197,8 @@ def _round_trip(facts: Facts) -> Finding:
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    """Without white space, and of the ways to write a character one: many tokenizers normalise what they read."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
 
 
 def _prefix(facts: Facts) -> Finding:
@@ -213,7 +216,7 @@ def _prefix(facts: Facts) -> Finding:
 
 def _ends(facts: Facts) -> Finding:
     end = facts.tokenizer.eos_token_id
-    endless = [tokens for tokens in facts.tokens if not tokens.learned or _last(facts, tokens) != end]
+    endless = [tokens for tokens in facts.tokens if last_but_blanks(tokens.learned, facts.tokenizer) != end]
     if end is None or endless:
         return Finding(
             "end_not_taught",
@@ -225,23 +228,10 @@ def _ends(facts: Facts) -> Finding:
     return Finding("end_not_taught", "ok", f"every reply ends in {facts.tokenizer.eos_token!r}, and it is learned")
 
 
-def _last(facts: Facts, tokens: Tokens) -> int:
-    """The last token but for white space: templates such as ChatML's put a line end behind the turn."""
-    ids = list(tokens.learned)
-    while len(ids) > 1 and ids[-1] != facts.tokenizer.eos_token_id and not facts.tokenizer.decode([ids[-1]]).strip():
-        ids.pop()
-    return ids[-1]
-
-
-def _pad_there(facts: Facts) -> Finding:
-    if facts.tokenizer.pad_token_id is None:
-        return Finding(
-            "no_padding",
-            "refuse",
-            "the tokenizer has no padding token; trainers take the end token in its place, without a word",
-            "name a reserved token of the vocabulary as pad_token in tokenizer_config.json",
-        )
-    return Finding("no_padding", "ok", f"padding is {facts.tokenizer.pad_token!r}")
+def last_but_blanks(ids: Sequence[int], tokenizer: Any) -> int | None:
+    """The last token but for white space, which templates such as ChatML's put behind the end; None if there is no other."""
+    says = (i for i in reversed(ids) if i == tokenizer.eos_token_id or tokenizer.decode([i]).strip())
+    return next(says, None)
 
 
 def _pad_apart(facts: Facts) -> Finding:
@@ -274,9 +264,10 @@ def _pad_stops(facts: Facts) -> Finding:
     if pad in facts.stops and pad != facts.tokenizer.eos_token_id:
         return Finding(
             "padding_stops",
-            "refuse",
-            "generation_config.json counts padding among the end tokens: padded prompts get empty replies",
-            "take pad_token_id out of eos_token_id in the base's generation_config.json",
+            "warn",
+            "generation_config.json counts padding among the end tokens, as Qwen's does: whoever generates from padded "
+            "prompts has to say which tokens are padding, as is done here",
+            "nothing, or take pad_token_id out of eos_token_id in the base's generation_config.json",
         )
     return Finding("padding_stops", "ok", "padding ends no reply")
 
@@ -293,18 +284,18 @@ def _end_known(facts: Facts) -> Finding:
     return Finding("end_not_heeded", "ok", "generation ends where lessons end")
 
 
-def _truncated(facts: Facts) -> Finding:
+def _too_long(facts: Facts) -> Finding:
     long = [tokens for tokens in facts.tokens if len(tokens.ids) > facts.context]
-    share = len(long) / max(1, len(facts.tokens))
-    if share > TRUNCATED:
+    longest = max((len(tokens.ids) for tokens in facts.tokens), default=0)
+    if long:
         return Finding(
-            "truncated",
+            "too_long",
             "refuse",
-            f"{share:.1%} of the replies are longer than the {facts.context:,} tokens that the base reads, and would be cut",
+            f"{len(long)} of {len(facts.tokens)} replies are longer with their prompts than the {facts.context:,} tokens that "
+            f"the base reads, the longest has {longest:,} (row {max(long, key=lambda each: len(each.ids)).row})",
             "leave out long rows, or choose a base with a longer context",
         )
-    longest = max((len(tokens.ids) for tokens in facts.tokens), default=0)
-    return Finding("truncated", "warn" if long else "ok", f"{share:.1%} would be cut; the longest has {longest} tokens")
+    return Finding("too_long", "ok", f"the longest reply has {longest} tokens with its prompt")
 
 
 def _embedded(facts: Facts) -> Finding:

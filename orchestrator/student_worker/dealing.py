@@ -11,7 +11,9 @@ def dealt(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
     """The rows in an order in which every full batch has both labels: each label shuffled, and spread evenly.
 
     TRL's KTO reads in order, so that good rows first and bad rows last would make batches of one label, which teach
-    to say everything more and then everything less. Raises ValueError where one label is too rare for the batch.
+    to say everything more and then everything less. It pairs each row with the reply of another of its batch, which a last
+    row that is left over alone has not: one row of the other label is read again beside it. Raises ValueError where one
+    label is too rare for the batch.
     """
     good, bad = [row for row in rows if row["label"]], [row for row in rows if not row["label"]]
     chance = random.Random(seed)
@@ -26,4 +28,5 @@ def dealt(rows: Sequence[Row], batch: int, seed: int) -> list[Row]:
             f"{len(good)} rows are good and {len(bad)} bad, so a batch of {batch} cannot always have both; "
             "raise `batch`, or even the labels out in the dataset"
         )
-    return order
+    alone = order[-1:] if len(order) % batch == 1 else []
+    return order + [next(row for row in order if row["label"] != last["label"]) for last in alone]

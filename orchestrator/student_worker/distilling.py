@@ -41,7 +41,8 @@ class Distilling(SFTTrainer):
 
     def __init__(self, own: dict[str, Any], teacher: Any, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._own, self._teacher = own, teacher
+        # where the student is by now: the trainer has moved it
+        self._own, self._teacher = own, teacher and teacher.to(self.accelerator.device)
         self._divergence = divergence_of(own)
         self._moving = Moving(**own["moving"]) if own["moving"] else None
         self._of_lessons: Any = self.data_collator
@@ -134,6 +135,7 @@ class Distilling(SFTTrainer):
             temperature=self._own["sampled_at"],
             top_k=0,
             top_p=1.0,
+            repetition_penalty=1.0,  # as are those of some bases: these words are to be the student's
             pad_token_id=tokenizer.pad_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )

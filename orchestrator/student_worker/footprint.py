@@ -1,7 +1,7 @@
 """What a training will take: bytes and seconds, predicted from the shapes of a base's weights. No weight is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ NO_LINEAR = ("embed", "wte", "wpe", "lm_head", "norm", "rotary")
 """What of the two-dimensional weights carries no LoRA."""
 RUNTIME = {"cpu": 900 << 20, "cuda": 600 << 20}
 """Bytes of a process that has only imported what it trains with, or of a CUDA context."""
+QUANTISED = 0.52
+"""Bytes of a weight in four bits."""
 SLACK = 1.3
 """Activations by the formula times this: what backward holds for a moment, and what an allocator cannot give out."""
 WAITING = 2.5
@@ -53,6 +55,8 @@ class Load:
     device: str = "cpu"
     replies: int = 1
     """Replies of a row: a preference has two."""
+    quantised: bool = False
+    """Whether the frozen weights are held in four bits."""
 
     @property
     def on_gpu(self) -> bool:
@@ -82,7 +86,8 @@ def shapes_from(weights: Mapping[str, Any]) -> Shapes | None:
 def memory(shapes: Shapes, load: Load) -> dict[str, int]:
     """Bytes by what holds them.
 
-    - weights: parameters × 4 on a CPU (float32), × 2 on a GPU (bfloat16);
+    - weights: parameters × 4 on a CPU (float32), × 2 on a GPU (bfloat16); of those in matrices × 0.52 in four bits, with
+      a scale of 8 bits for each 64 of them (Dettmers et al. 2023, §3);
     - adapter: rank × Σ(in + out) × 16: weights, gradients and the two moments of AdamW, each in float32;
     - activations: batch × length × w × Σ(in + out), w = 4 or 2 as above. A frozen matrix keeps nothing for itself, but its
       LoRA keeps the input and what follows it the output (cf. Korthikanti et al. 2022, §4, who count 34 × hidden bytes a
@@ -99,12 +104,17 @@ def memory(shapes: Shapes, load: Load) -> dict[str, int]:
     if load.on_gpu:
         kept = kept // shapes.layers + at_once * width * shapes.hidden * shapes.layers
     return {
-        "weights": shapes.parameters * width,
+        "weights": _weights(shapes, load, width),
         "adapter": load.rank * ends * 16,
         "activations": round(kept * SLACK),
         "logits": 16 * shapes.vocabulary * (at_once if load.replies > 1 else min(at_once, 1024)),
         "runtime": RUNTIME[load.device],
     }
+
+
+def _weights(shapes: Shapes, load: Load, width: int) -> int:
+    packed = sum(rows * columns for rows, columns in shapes.linear) if load.quantised else 0
+    return (shapes.parameters - packed) * width + round(packed * QUANTISED)
 
 
 def fits(shapes: Shapes, load: Load, free: int) -> Finding:
@@ -130,7 +140,7 @@ def largest_batch(shapes: Shapes, load: Load, free: int) -> int:
 
 
 def _with_batch(load: Load, batch: int) -> Load:
-    return Load(load.rank, batch, load.length, load.tokens, load.device, load.replies)
+    return replace(load, batch=batch)
 
 
 def flops(shapes: Shapes, load: Load) -> int:

@@ -8,11 +8,17 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from orchestrator.student_worker.answering import answer
 from orchestrator.student_worker.events import Events
 from orchestrator.student_worker.parity import compare, turns
+from orchestrator.student_worker.tokenizing import load_tokenizer
+
+OF = "student.json"
+"""Says whose weights lie in a folder; one without it is nobody's to overwrite."""
+NAMED = ("student", "adapter_digest", "float32")
+"""What it says of the job."""
 
 
 def merge(job: dict[str, Any], events: Events) -> dict[str, Any]:
@@ -25,7 +31,7 @@ def merge(job: dict[str, Any], events: Events) -> dict[str, Any]:
     to, folder = Path(job["to"]), Path(job["folder"])
     partial = to.with_name(f"{to.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    tokenizer = AutoTokenizer.from_pretrained(job["base"], trust_remote_code=False)
+    tokenizer = load_tokenizer(job["base"])
     stored = _write(job, tokenizer, partial)
     shutil.rmtree(to, ignore_errors=True)
     os.replace(partial, to)
@@ -48,6 +54,7 @@ def _write(job: dict[str, Any], tokenizer: Any, to: Path) -> str:
         model = PeftModel.from_pretrained(model, job["adapter"]).merge_and_unload()
     model.to(torch.float32 if job["float32"] else kind).save_pretrained(to)
     tokenizer.save_pretrained(to)
+    (to / OF).write_text(json.dumps({name: job[name] for name in NAMED}, indent=1) + "\n", encoding="utf-8")
     return str(model.dtype).removeprefix("torch.")
 
 

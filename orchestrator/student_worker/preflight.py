@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
-from transformers import AutoTokenizer
 
-from orchestrator.student_worker import device
+from orchestrator.student_worker import device, several
 from orchestrator.student_worker.checks import (
     Facts,
     Finding,
@@ -22,6 +21,7 @@ from orchestrator.student_worker.checks import (
 from orchestrator.student_worker.events import Events
 from orchestrator.student_worker.footprint import Load, fits, memory, seconds, shapes_of
 from orchestrator.student_worker.sequences import Row, shown, tokens_of
+from orchestrator.student_worker.tokenizing import load_tokenizer
 
 SAMPLE = 2000
 """Rows that are looked at as tokens, evenly spread."""
@@ -63,7 +63,7 @@ def refuse(findings: Sequence[Finding]) -> None:
 
 def look(job: dict[str, Any]) -> tuple[list[Finding], dict[str, Any], list[Any]]:
     """Findings, figures, and rows as they are shown. What is refused early keeps later checks from being made."""
-    tokenizer = AutoTokenizer.from_pretrained(job["base"], trust_remote_code=False)
+    tokenizer = load_tokenizer(job["base"])
     rows: list[Row] = [json.loads(line) for line in Path(job["rows"]).read_text(encoding="utf-8").splitlines()]
     findings = [*check_rows(rows), check_template(rows, tokenizer)]
     if any(finding.check in ("unreadable_row", "no_template") and finding.state == "refuse" for finding in findings):
@@ -88,7 +88,7 @@ def look(job: dict[str, Any]) -> tuple[list[Finding], dict[str, Any], list[Any]]
     )
     own = job.get("own", {})
     if "base" in (own.get("teacher") or {}) and own.get("divergence") != ACROSS:
-        teachers = AutoTokenizer.from_pretrained(own["teacher"]["base"], trust_remote_code=False)
+        teachers = load_tokenizer(own["teacher"]["base"])
         findings.append(check_teacher(tokenizer.get_vocab(), teachers.get_vocab()))
     lengths = [len(each.ids) for each in tokens]
     figures = {
@@ -122,11 +122,12 @@ def _load(job: dict[str, Any], figures: dict[str, Any], replies: int) -> Load:
     settings = job["settings"]
     return Load(
         rank=job["lora"]["rank"],
-        batch=min(settings["per_device_train_batch_size"], figures["rows"]),
+        batch=min(settings["per_device_train_batch_size"] // several.processes(), figures["rows"]),
         length=figures["longest"],
         tokens=round(figures["tokens"] * settings["num_train_epochs"] / max(1, replies)),
         device=device.name(),
         replies=max(1, replies),
+        quantised=bool(job["lora"].get("quantised")),
     )
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
+
+from orchestrator.student_worker.tokenizing import load_tokenizer
 
 
 def load_teacher(place: dict[str, Any], like: Any) -> tuple[Any, Any]:
     """The frozen model of `base` and `adapter`, of the type and on the device of `like`, and its tokenizer."""
-    tokenizer = AutoTokenizer.from_pretrained(place["base"], trust_remote_code=False)
+    tokenizer = load_tokenizer(place["base"])
     with torch.random.fork_rng():  # so that a student begins the same, whoever teaches it
         model: Any = AutoModelForCausalLM.from_pretrained(place["base"], dtype=like.dtype, trust_remote_code=False)
         if place["adapter"]:

@@ -23,6 +23,7 @@ asking = pytest.mark.parametrize("generator", [g for g in GENERATORS if g.asks],
 SHAPED: dict[str, Callable[[str], Any]] = {
     "candidates": lambda text: [dict.fromkeys(FIELDS["candidates"][0], text)],
     "rule": lambda text: f"{text} [X: tool]",
+    "choices": lambda text: [text],
 }
 """Fields that are no plain text, and how they hold one."""
 REPLIES = {"fill_rule": "Who can lift the boat can lift the lamp."}
@@ -76,6 +77,8 @@ async def test_hostile_text_stays_in_its_section(generator: Any) -> None:
         teacher = ScriptedTeacher(says)
         fields = visible(generator, **{name: HOSTILE})
         await generator.write(fields, teacher, 0)
+        if generator.use == "relate_statements":  # of a candidate it shows what is stated alone
+            fields = {name: [{generator.text: each[generator.text]} for each in fields[name]]}
         as_text = {n: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for n, v in fields.items()}
         assert read_tagged(teacher.asked[0]) == as_text
 

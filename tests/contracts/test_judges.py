@@ -65,7 +65,7 @@ def test_a_verifier_says_the_same_of_the_same_draft(judge: Any) -> None:
 
 def as_rules(answer: str) -> dict[str, str]:
     quoted = answer.replace("'", "''")
-    return {"facts": f"answer('{quoted}').", "rules": "", "query": "answer(What)"}
+    return {"facts": f"told('{quoted}').", "rules": "answer(X) :- told(X).", "query": "answer(What)"}
 
 
 def gold_drafts() -> list[Draft]:
@@ -80,6 +80,7 @@ def gold_drafts() -> list[Draft]:
             **as_rules(item.answer),
             answer=item.answer,
             gold=item.answer,
+            student_reply="I cannot tell.",
         )
         for i, item in enumerate(items)
     ]
@@ -90,7 +91,7 @@ def gold_drafts() -> list[Draft]:
         truth = row["ground_truth"].rpartition("\n")[0]
         program = f"def solution():\n    return {gold!r}"
         forms = {"rationale": truth, "program": program, "equations": f"a = {gold}", **as_rules(gold)}
-        found.append(a_draft(0, question=row["question"], **forms, answer=gold, gold=gold))
+        found.append(a_draft(0, question=row["question"], **forms, answer=gold, gold=gold, student_reply=""))
     return found
 
 

@@ -64,3 +64,12 @@ def test_without_a_server_it_is_said_how_to_have_one(verb: list[str], tmp_path: 
     os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"
     named = orchestrator(*verb, "--home", tmp_path)
     assert "no Prefect server answers at PREFECT_API_URL=http://127.0.0.1:9/api" in named.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "words", [["deploy", str(TINY), "--name", "a/b"], ["worker", "--pool", "a&b"], ["deployments", "--remove", "a%b"]]
+)
+def test_a_name_that_prefect_would_not_take_is_refused(words: list[str], tmp_path: Path) -> None:
+    refused = orchestrator(*words, "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert "expected a name without / % & < >" in refused.output.replace("\n", " ")

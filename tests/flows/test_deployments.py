@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-
-from flows.local_server import _free_port
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -51,7 +50,9 @@ def said(*words: str) -> Any:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A lasting server with a home of its own."""
     home = tmp_path_factory.mktemp("scheduled") / "runs"
-    server = started("server", "--home", str(home), "--port", str(_free_port()), "--json")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = started("server", "--home", str(home), "--port", str(port), "--json")
     assert server.stdout
     try:
         line = server.stdout.readline()
@@ -139,14 +140,14 @@ def test_a_cycle_killed_with_its_worker_is_crashed_within_a_minute_and_the_next_
         skipped = until(place, triggered(place, "nightly", hasty), ended)
         assert (skipped["state_type"], skipped["state_name"]) == ("COMPLETED", "NoWork")
         assert "another cycle is training: recipe smallest" in skipped["state"]["message"]
-        crashed = until(place, first, ended, max(1.0, killed + 60 - time.monotonic()))
-        assert crashed["state_type"] == "CRASHED"
         taught = until(place, second, ended)
         assert taught["state_type"] == "COMPLETED"
         assert taught["name"].startswith("smallest ")
         nothing = until(place, triggered(place, "nightly", hasty), ended)
         assert nothing["state_name"] == "NoWork"
         assert "nothing is new since run" in nothing["state"]["message"]
+        crashed = until(place, first, ended, max(1.0, killed + 60 - time.monotonic()))
+        assert crashed["state_type"] == "CRASHED"
         (row,) = said("deployments", "--home", str(place.home))
         assert row["schedule"] == "every day"
         assert row["last state"].startswith("NoWork: nothing is new")
@@ -157,7 +158,8 @@ def test_a_cycle_killed_with_its_worker_is_crashed_within_a_minute_and_the_next_
 
 
 def test_the_form_in_the_ui_documents_and_bounds_every_parameter(place: Place) -> None:
-    said("deploy", str(TINY), "--home", str(place.home), "--name", "by-hand")
+    made = said("deploy", str(TINY), "--home", str(place.home), "--name", "by-hand")
+    assert (made["new"], made["schedule"]) == (True, "by hand")
     schema = asked(place, "/deployments/name/improve-student/by-hand")["parameter_openapi_schema"]
     assert all(field.get("description") for field in schema["properties"].values())
     deployment = asked(place, "/deployments/name/improve-student/by-hand")["id"]
@@ -175,3 +177,72 @@ def test_the_prefect_yaml_deploys(place: Place) -> None:
         made = asked(place, f"/deployments/name/improve-student/{written['name']}")
         assert made["parameters"].items() >= written["parameters"].items()
         assert made["parameter_openapi_schema"]["properties"].keys() >= made["parameters"].keys()
+
+
+def test_the_same_name_again_changes_a_deployment_and_one_can_be_removed(place: Place) -> None:
+    options = ("--home", str(place.home), "--name", "twice")
+    first = said("deploy", str(TINY), *options, "--cron", "0 3 * * *")
+    again = said("deploy", str(TINY), *options, "--every", "6h")
+    assert (first["new"], again["new"], again["id"]) == (True, False, first["id"])
+    assert len(asked(place, "/deployments/name/improve-student/twice")["schedules"]) == 1
+    assert said("deployments", "--home", str(place.home), "--remove", "twice") == {"removed": "twice"}
+    with pytest.raises(OSError, match="404"):
+        asked(place, "/deployments/name/improve-student/twice")
+    words = [sys.executable, "-m", "flows.cli", "deployments", "--home", str(place.home), "--remove", "twice"]
+    gone = subprocess.run(words, capture_output=True, text=True)
+    assert (gone.returncode, "no deployment is named 'twice'" in gone.stderr) == (2, True)
+
+
+def carried_out(place: Place, script: str) -> str:
+    """What a script says that has this server."""
+    environment = {**os.environ, "PREFECT_API_URL": place.api, "PREFECT_HOME": str(place.home / "prefect")}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_commands_that_begin_at_once_make_one_pool_and_one_automation(place: Place) -> None:
+    carried_out(
+        place,
+        """
+import asyncio
+from prefect.client.orchestration import get_client
+from flows import deploying, pulse
+pulse.AUTOMATION = "at once"
+async def main():
+    await asyncio.gather(*(deploying.make_ready("at-once") for _ in range(4)))
+    async with get_client() as client:
+        assert len(await client.read_automations_by_name("at once")) == 1
+asyncio.run(main())
+""",
+    )
+
+
+def test_a_flow_run_that_lives_is_not_crashed_for_a_server_that_was_away(place: Place) -> None:
+    """As an automation that hears no pulse while the server starts anew marks it."""
+    said_last = carried_out(
+        place,
+        """
+import asyncio, uuid
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.states import Crashed
+from flows import pulse
+pulse.EVERY_S = 0.2
+@flow(persist_result=False)
+async def lives():
+    key = uuid.UUID(flow_run.get_id())
+    async with get_client() as client:
+        with pulse.pulse():
+            await client.set_flow_run_state(key, Crashed(message=pulse.SILENT), force=True)
+            for _ in range(100):
+                await asyncio.sleep(0.1)
+                if (await client.read_flow_run(key)).state.is_running():
+                    return
+        raise AssertionError("it stayed crashed")
+asyncio.run(lives())
+print("lives")
+""",
+    )
+    assert said_last.endswith("lives\n")

@@ -1,6 +1,7 @@
 """The verbs that neither train nor serve."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,11 @@ def test_rows_as_others_write_them_are_read_as_conversations() -> None:
     assert as_row({"messages": [asked, said]}) == expected
     assert as_row({"prompt": "2+3?", "completion": "5", "rejected": None}) == expected
     assert as_row(dict(expected)) == expected
+
+
+def test_a_shell_can_complete_its_verbs() -> None:
+    words = {"_ORCHESTRATOR_COMPLETE": "complete_bash", "COMP_WORDS": "orchestrator do", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli"], env={**os.environ, **words}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["doctor"]

@@ -161,7 +161,7 @@ async def test_who_names_failures_leaves_room_for_the_judges_of_exams(loop: Loop
     recipe = loop.recipe(
         *CAPPED,
         f"exams.open={exam}",
-        "budget.calls=57",
+        "budget.calls=90",
         "mining.role=teacher",
         "sources.tasks.choose=taught",
         "roles.referee.rehearsal=rehearsal-teacher?malformed_rate=0&refusal_rate=0",

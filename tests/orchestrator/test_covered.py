@@ -1,5 +1,6 @@
 """What a step wrote in rounds before is shown to its generator, and is the same when the step is carried out again."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from agents.prompts import COVERED, read_tagged
 from orchestrator.clauses import Generate
 from orchestrator.covered import covered
+from orchestrator.examination import decontamination
+from orchestrator.examination.items import guarded_items
 from storage.records import Plan, Verdict
 from storage.store import Store
 from tests.conftest import Loop
@@ -32,7 +35,9 @@ def prompts(loop: Loop) -> list[str]:
     return [sent for sent in loop.sent if '"new_events"' in sent]
 
 
-async def test_the_second_round_shows_some_of_the_first_and_repeats_none_of_it(loop: Loop, store: Store) -> None:
+async def test_the_second_round_shows_some_of_the_first_and_repeats_none_of_it(
+    loop: Loop, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = recipe(loop, "lessons.heads.covered=5")
     loop.worker.enough = 10**6  # so that something is left to teach
     run, _ = await loop.teach(made, store)
@@ -51,6 +56,10 @@ async def test_the_second_round_shows_some_of_the_first_and_repeats_none_of_it(l
         guard = {"judge": "split_guard", "outcome": "rejected", "reason": "belongs to an exam"}
         store.add(Verdict.new(run=run, draft=rejected.key, step="heads", **guard))
         assert rejected.fields["head"] not in "\n".join(covered(work, plan, step, keys).values())
+        repeated = store.drafts(run, "heads", 1)[1]
+        item = replace(guarded_items(made)[0], question=repeated.fields["head"], fields={})
+        monkeypatch.setattr(decontamination, "guarded_items", lambda _: [item])
+        assert repeated.fields["head"] not in "\n".join(covered(work, plan, step, keys).values())
     assert set(shown) == set(keys)
     assert {line for lines in shown.values() for line in lines.split("\n")} <= first
     assert all(0 < len(lines.split("\n")) <= 5 for lines in shown.values())

@@ -102,6 +102,8 @@ def test_a_teacher_that_cannot_be_is_refused_at_load(edit: str, says: str) -> No
         {"teacher": {"told": True}, "temperature": 2.0},
         {"teacher": {"told": True}, "held_out": 0.1},
         {"teacher": {"job": "mentor"}, "top": 5, "concentrated": True, "divergence": "reverse_kl"},
+        {"teacher": {"told": True}, "divergence": "reverse_kl"},
+        {"teacher": {"told": True}, "divergence": "jsd", "beta": 1},
     ],
 )
 def test_targets_that_cannot_be_made_are_refused(options: dict[str, Any]) -> None:

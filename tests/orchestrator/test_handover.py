@@ -1,19 +1,23 @@
 """What is handed over says where it comes from, what it can do, and under which terms; what differs is not handed over."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from orchestrator.cards import _exams, _table
 from orchestrator.handover import Wanted, hand_over
-from orchestrator.merged import Merged, ParityFailed, check_parity, merge
+from orchestrator.merged import OF, Merged, ParityFailed, check_parity, merge
 from orchestrator.recipe import RecipeError
 from orchestrator.student_places import find_student
+from orchestrator.summary import summarise
 from storage.records import Run
 from storage.store import Store, StoreError
 from tests.conftest import Loop
 
+NAMED = ("student", "adapter_digest", "float32")
 TURNS = {"roles": {"user": ["<u>", "</u>"], "system": ["<s>", "</s>"], "assistant": ["<a>", "</a>"]}, "opens": "<a>"}
 SAME = {"prompts": 50, "identical": 1.0, "tokens": 1.0, "differing": None}
 APART = {"prompt": [{"role": "user", "content": "2+3?"}], "trained": "5", "exported": "#####"}
@@ -119,6 +123,56 @@ async def test_merging_asks_what_the_students_own_exam_asked(
     assert merged.parity["prompts"] >= 9
     with pytest.raises(RecipeError, match="name the --home"):
         await merge(found, tmp_path / "elsewhere", tmp_path / "merged")
+
+
+async def test_merging_overwrites_nobodys_folder_and_takes_no_other_students_weights_for_this_ones(
+    taught: tuple[Run, Path], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, folder = taught
+    best = find_student(store, run.key, run)
+    earlier = find_student(store, store.students(run.key)[1].key, run)
+    assert earlier.student.key != best.student.key
+    merged: list[str] = []
+
+    async def carry_out(job: dict, tell: object) -> dict:
+        """As the worker does it: what is done already is taken as it is."""
+        result = Path(job["folder"]) / "result.json"
+        if not result.exists():
+            Path(job["to"]).mkdir(exist_ok=True)
+            whose = {name: job[name] for name in NAMED}
+            (Path(job["to"]) / OF).write_text(json.dumps(whose))
+            result.write_text("{}")
+            merged.append(job["student"])
+        return {"parity": SAME, "turns": None, "end": "</a>", "stored": "bfloat16"}
+
+    monkeypatch.setattr("orchestrator.merged.carry_out", carry_out)
+    place = tmp_path / "merged"
+    for found in (best, best, earlier, best):
+        await merge(found, folder, place)
+        assert json.loads((place / OF).read_text())["student"] == found.student.key
+    assert merged == [best.student.key, earlier.student.key, best.student.key]
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "letter.txt").write_text("dear")
+    with pytest.raises(RecipeError, match="would be overwritten"):
+        await merge(best, folder, own)
+    with pytest.raises(OSError, match="letter"):
+        await merge(best, folder, own / "letter.txt" / "merged")
+
+
+def test_a_card_speaks_of_its_own_student_alone(taught: tuple[Run, Path], store: Store) -> None:
+    run, _ = taught
+    student = find_student(store, None, run).student
+    summary = summarise(store, run)
+    others = [{**exam, "student": "student:b2:another", "exam": "theirs"} for exam in summary.exams if exam["round"]]
+    card = _exams(replace(summary, exams=[*summary.exams, *others]), student)
+    assert "this student" in card
+    assert "theirs" not in card
+
+
+def test_what_a_model_named_is_text_on_a_card() -> None:
+    card = _table("Skills", ("skill", "rows"), [("![](http://a.b/c) | <script>\n## Own", "3")])
+    assert card.splitlines()[-1] == r"| !\[](http://a.b/c) \| \<script> ## Own | 3 |"
 
 
 def test_a_student_is_meant_by_its_key_or_by_its_run(taught: tuple[Run, Path], store: Store) -> None:

@@ -4,8 +4,11 @@ from itertools import count
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from agents.answers import final_answer
+from agents.answers import final_answer, same_answer
+from orchestrator.asked_tasks import Task
+from orchestrator.formats.preference import Preference
 from orchestrator.recipe import RecipeError, load_recipe
 from storage.records import Student
 from storage.store import Store
@@ -92,6 +95,21 @@ async def test_step_kto_labels_attempts_both_ways(loop: Loop, store: Store) -> N
     assert not any(row["label"] for row in rows if "wrong on purpose" in said(row, "completion"))
 
 
+async def test_grpo_rewards_replies_to_the_questions_whose_answers_are_known(loop: Loop, store: Store) -> None:
+    small = [edit for edit in SMALL if not edit.startswith("exams.practice")]
+    run, _ = await loop.teach(loop.recipe(place="grpo", small=small), store)
+    imitate, reward = (job for job in loop.worker.done if job["kind"] == "train")
+    assert reward["adapter"].endswith(next(s.adapter for s in store.students(run) if s.job == "imitate" and s.round))
+    assert imitate["lora"] == reward["lora"]
+    assert reward["own"]["reward"]["use"] == "answer_match"
+    questions = next(dataset for dataset in store.datasets(run) if dataset.name == "questions")
+    rows = [row.content for row in store.dataset_rows(questions.key)]
+    assert rows
+    for row in rows:
+        assert same_answer(final_answer(said(row, "completion")), row["fields"]["gold"])
+        assert said(row, "prompt") == row["fields"]["question"]
+
+
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
@@ -120,3 +138,14 @@ def test_terms_that_do_not_go_together_are_refused() -> None:
     ):
         with pytest.raises(RecipeError, match=says):
             load_recipe("plad", [f"training.prefer.objective={objective}"])
+
+
+def test_a_pair_is_shown_as_its_task_asks_and_without_tasks_as_its_question() -> None:
+    fields = {"question": "Why?", "task": "recall", "chosen": "So.", "rejected": "No."}
+    tasks = [Task(task="solve"), Task(task="recall", ask="recall: {question}")]
+    told, bare = (Preference(use="preference", tasks=each).prompt(fields) for each in (tasks, []))
+    assert [told[0]["content"], bare[0]["content"]] == ["recall: Why?", "Why?"]
+    with pytest.raises(KeyError, match="none of the format's: solve, recall"):
+        Preference(use="preference", tasks=tasks).row({**fields, "task": "sum_up"})
+    with pytest.raises(ValidationError, match="two tasks share a name"):
+        Preference(use="preference", tasks=[tasks[0]] * 2)

@@ -193,8 +193,8 @@ REFUSED = {
     "a critic that asks nobody": ("lessons.6.role", None, "critic 'sound_reasoning' asks a model; say which with `role:`"),
     "a verifier that asks": ("lessons.1.role", "teacher", "verifier 'answer_match' works by rule and asks nobody"),
     "a generator that asks nobody": ("lessons.0.role", None, "generator 'write_solution' asks a model; say which"),
-    "a step of two operations": ("lessons.0.select", {"use": "majority_vote"}, "exactly one of `generate:`, `judge:` or"),
-    "a step of none": ("lessons.0.generate", None, "exactly one of `generate:`, `judge:` or `select:`"),
+    "a step of two operations": ("lessons.0.select", {"use": "majority_vote"}, "exactly one of `generate:`, `judge:`, `sel"),
+    "a step of none": ("lessons.0.generate", None, "exactly one of `generate:`, `judge:`, `select:` or `review:`"),
     "an unknown component": (
         "lessons.1.judge", {"use": "answer_matches"},
         "no critic or verifier is named 'answer_matches'. Did you mean 'answer_match'? There are: answerable, better_than",

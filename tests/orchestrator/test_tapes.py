@@ -305,8 +305,12 @@ def shipped(path: Path) -> Path:
         (_header_with(digest="recipe:b2:0"), True, "not that of its digest"),
         (lambda lines: lines[1:], True, "its first line is no header"),
         (lambda lines: [], False, "its first line is no header"),
-        (_replaced(5, lambda line: b"{oops\n"), True, "line 6 is not a record; expected one of plan, seed, verdict, call"),
-        (_replaced(5, lambda line: b'{"draft":{}}\n'), True, "line 6 is not a record"),
+        (
+            _replaced(5, lambda line: b"{oops\n"),
+            True,
+            "line 6 is not a record; expected one of plan, seed, draft, verdict, call",
+        ),
+        (_replaced(5, lambda line: b'{"score":{}}\n'), True, "line 6 is not a record"),
         (_replaced(5, lambda line: b'{"seed":{"key":"seed:b2:0"}}\n'), True, "line 6 is not a seed"),
         (_replaced(5, lambda line: line.replace(b"split_key", b"split")), True, "line 6 is not a seed"),
         (

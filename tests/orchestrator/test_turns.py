@@ -1,6 +1,7 @@
 """Of those who want to train at once one does; the others wait or go, and who fell silent stops."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from orchestrator import turns
 from orchestrator.turns import NotItsTurn, TurnLost, turn
 from storage.leases import give_back_lease, take_lease
-from storage.store import Store
+from storage.store import Store, StoreError
 
 OTHER = "4@another machine"
 LONG = timedelta(minutes=10)
@@ -93,3 +94,52 @@ async def test_an_interruption_from_outside_stays_one(store: Store) -> None:
     with pytest.raises(asyncio.CancelledError):
         await training
     assert of_another(store)
+
+
+async def test_of_those_that_would_do_the_same_one_waits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "ASK_AGAIN_S", 0.01)
+    of_another(store)
+    assert take_lease(store, "training: next x", "5@another machine", "recipe x", LONG, lambda _: False)
+    with pytest.raises(NotItsTurn, match=r"waits already to do the same: recipe x, process 5@another"):
+        async with turn(store, "training", "recipe x", "wait", print, "x"):
+            raise AssertionError("one that waits is enough")
+    waiting = asyncio.create_task(anext(turn(store, "training", "recipe y", "wait", print, "y").gen))  # type: ignore[attr-defined]
+    await asyncio.sleep(0.1)
+    assert take_lease(store, "training: next y", OTHER, "recipe y", LONG, lambda _: False).holder != OTHER
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert take_lease(store, "training: next y", OTHER, "recipe y", LONG, lambda _: False).holder == OTHER
+
+
+@pytest.mark.parametrize("how", ["fails", "does not answer"])
+async def test_a_store_that_is_away_for_too_long_costs_the_turn(
+    how: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may have it by then; so also where the driver says something that nobody foresaw."""
+    answers = threading.Event()
+
+    def keep(*_: object) -> bool:
+        if how == "fails":
+            raise RuntimeError("connection already closed")
+        return answers.wait(10)
+
+    monkeypatch.setattr(turns, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(turns, "LASTS", timedelta(seconds=0.2))
+    monkeypatch.setattr(turns, "keep_lease", keep)
+    with pytest.raises(TurnLost):
+        async with turn(store, "training", "recipe mine", "skip", print):
+            await asyncio.sleep(5)
+    answers.set()
+
+
+async def test_what_was_done_counts_although_the_turn_cannot_be_given_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreError("the server is away")
+
+    said: list[str] = []
+    async with turn(store, "training", "recipe mine", "skip", said.append):
+        monkeypatch.setattr(turns, "give_back_lease", away)
+    assert said == ["its turn ends by itself in 30 s, since it could not be given back: the server is away"]

@@ -21,7 +21,7 @@ async def test_a_lesson_is_traced_to_its_seed_with_prompts_replies_and_verdicts(
         assert one.call.request["messages"][0]["role"] == "user"
         assert one.call.reply["content"]
     assert {verdict.step for verdict in found.drafts[-1].verdicts} >= {"agree"}
-    assert set(found.as_json()) == {"seed", "drafts"}
+    assert set(found.as_json()) == {"seed", "drafts", "withdrawn"}
 
 
 async def test_a_beginning_that_fits_none_or_several_is_said(loop: Loop, store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agents.registry import build
 from orchestrator.kinds import Objective
-from tests.worker.test_trainers import ROWS, base, gradients, job, losses, prepared, row_of, trained
+from tests.worker.test_trainers import ROWS, base, gradients, job, killed_at, losses, prepared, row_of, trained
 
 pytestmark = pytest.mark.slow
 __all__ = ["base"]
@@ -195,25 +195,71 @@ def test_a_training_that_is_stopped_and_resumed_ends_with_the_same_adapter(
     tmp_path: Path,
     use: str,
 ) -> None:
-    from transformers import TrainerCallback
-
     from orchestrator.student_worker.training import prepare
 
-    class Killed(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-            if state.global_step == 9:
-                raise KeyboardInterrupt
-
-    objective = {"use": use, "teacher": BY_MODEL, "epochs": 10}
+    objective = {"use": use, "teacher": BY_MODEL, "epochs": 5}
     lora = {"rank": 4, "alpha": 8, "dropout": 0.1, "rank_stabilised": False, "weight_decomposed": False}
     calm, killed = (taught(base, tmp_path / name, objective, mentor, lora=lora) for name in ("calm", "killed"))
     adapter = trained(calm)
     with pytest.raises(KeyboardInterrupt):
-        prepare(killed, [Killed()])[0].train()
-    assert list((tmp_path / "killed").glob("checkpoint-8"))
+        prepare(killed, [killed_at(5)])[0].train()
+    assert list((tmp_path / "killed").glob("checkpoint-4"))
     resumed = trained(killed)
     one, other = ((each / "adapter_model.safetensors").read_bytes() for each in (adapter, resumed))
     assert one == other
+
+
+def test_a_teacher_goes_where_the_trainer_has_put_the_student(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loaded before: on a GPU, beside a student that is not there yet."""
+    from orchestrator.student_worker.trainers import distillation
+
+    went: list[Any] = []
+    load = distillation.load_teacher
+
+    def watched(place: dict[str, Any], like: Any) -> tuple[Any, Any]:
+        teacher, tokenizer = load(place, like)
+        teacher.to = lambda device: went.append(device) or teacher
+        return teacher, tokenizer
+
+    monkeypatch.setattr(distillation, "load_teacher", watched)
+    trainer = prepared(taught(base, tmp_path, {"use": "logit_distillation", "teacher": BY_MODEL}, True))
+    assert went == [trainer.accelerator.device]
+
+
+def test_a_students_own_words_are_not_changed_by_its_bases_settings(base: Path, tmp_path: Path) -> None:
+    """Qwen's generation settings punish repetition."""
+    import shutil
+
+    import torch
+
+    punished = tmp_path / "base"
+    shutil.copytree(base, punished)
+    settings = json.loads((punished / "generation_config.json").read_text())
+    (punished / "generation_config.json").write_text(json.dumps({**settings, "repetition_penalty": 1e6}))
+    objective = {"use": "on_policy_distillation", "own_words": 1.0, "sampled_at": 0.01, "teacher": BY_MODEL}
+    words = []
+    for place in (base, punished):
+        trainer = prepared(taught(place, tmp_path / f"from-{place.name}", objective, True))
+        batch = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+        torch.manual_seed(0)
+        words.append(trainer._in_own_words(trainer.model, batch)["input_ids"].tolist())
+    assert words[0] == words[1]
+
+
+@pytest.mark.parametrize("reply", ["end", "|", "so it ends"])
+def test_a_reply_is_found_where_it_stands_and_not_in_what_closes_it(base: Path, reply: str) -> None:
+    from transformers import AutoTokenizer
+
+    from orchestrator.student_worker.aligning import of_two_tokenizers
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    row = {**row_of("completion", 1), "completion": [{"role": "assistant", "content": reply}]}
+    columns = of_two_tokenizers(row, tokenizer, tokenizer)
+    learned = len(tokenizer(reply, add_special_tokens=False)["input_ids"]) + 1  # and the end
+    whole = len(columns["teacher_ids"])
+    assert columns["student_at"] == columns["teacher_at"] == list(range(whole - learned - 1, whole - 1))
 
 
 def test_a_temperature_is_found_at_which_a_teacher_is_as_sure_as_it_is_right() -> None:

@@ -19,7 +19,7 @@ from orchestrator.formats.rationale_then_answer import RationaleThenAnswer
 from orchestrator.machine import EMBEDDED
 from orchestrator.merged import Merged, ParityFailed, check_parity
 from orchestrator.serving import NoEngine, command, engine
-from orchestrator.worker_process import WorkerFailed, carry_out
+from orchestrator.worker_process import WorkerFailed
 
 pytestmark = pytest.mark.slow
 FORM = RationaleThenAnswer(use="rationale_then_answer")
@@ -45,10 +45,6 @@ def train_job(folder: Path, base: Path = EMBEDDED, rows: list[dict[str, Any]] | 
     return {**facts, "trainer": "sft", "own": {}, "seed": 0, "lora": LORA, "settings": SETTINGS}
 
 
-async def trained(folder: Path, **more: Any) -> dict[str, Any]:
-    return await carry_out(train_job(folder, **more), lambda event: None)
-
-
 def merge_job(folder: Path, adapter: Path, **more: Any) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     questions = [
@@ -58,7 +54,8 @@ def merge_job(folder: Path, adapter: Path, **more: Any) -> dict[str, Any]:
     path = folder / "questions.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in questions))
     facts = {"kind": "merge", "folder": str(folder), "base": str(EMBEDDED), "adapter": str(adapter)}
-    return {**facts, "questions": str(path), "to": str(folder / "merged"), "float32": False, **more}
+    facts |= {"student": "student:a", "adapter_digest": "a", "float32": False}
+    return {**facts, "questions": str(path), "to": str(folder / "merged"), **more}
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +232,7 @@ def base_with(folder: Path, file: str, change: Any) -> Path:
 @pytest.mark.parametrize(
     ("file", "change", "fault"),
     [
-        ("generation_config.json", lambda t: t.replace('"eos_token_id": 1', '"eos_token_id": [0, 1]'), "padding_stops"),
+        ("generation_config.json", lambda t: t.replace('"eos_token_id": 1', '"eos_token_id": 7'), "end_not_heeded"),
         (
             "chat_template.jinja",
             lambda t: t.replace("{{ '<|assistant|>' }}{%- endif", "{{ '<|assistant|>so' }}{%- endif"),
@@ -243,12 +240,15 @@ def base_with(folder: Path, file: str, change: Any) -> Path:
         ),
     ],
 )
-async def test_a_training_that_would_go_wrong_is_refused_by_name(
-    tmp_path: Path, file: str, change: Any, fault: str
-) -> None:
-    base = base_with(tmp_path / "base", file, change)
-    with pytest.raises(WorkerFailed, match=f"Refused: {fault}: .* → "):
-        await trained(tmp_path / "job", base=base)
+def test_a_training_that_would_go_wrong_is_refused_by_name(tmp_path: Path, file: str, change: Any, fault: str) -> None:
+    """`test_worker` has what becomes of it outside of the process."""
+    from orchestrator.student_worker.events import Events
+    from orchestrator.student_worker.preflight import Refused
+    from orchestrator.student_worker.training import train
+
+    job = train_job(tmp_path / "job", base=base_with(tmp_path / "base", file, change))
+    with pytest.raises(Refused, match=f"^{fault}: .* → "):
+        train(job, Events(tmp_path / "job"))
     assert not list((tmp_path / "job").glob("checkpoint-*"))
 
 

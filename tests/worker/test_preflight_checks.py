@@ -1,5 +1,6 @@
 """Faults planted in rows, tokenizer and base, each refused by its name; no torch, since nothing here has weights."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,16 +104,14 @@ PLANTED: dict[str, Callable[[], dict[str, Finding]]] = {
         [{"prompt": row["prompt"], "chosen": row["completion"], "rejected": row["completion"]} for row in lessons()]
     ),
     "one_label": lambda: found([{**row, "label": True} for row in lessons()]),
-    "repeated_rows": lambda: found([lesson(), *[lesson()] * 7]),
+    "repeated_rows": lambda: found([lesson()] * 20),
     "no_template": lambda: found(lessons(), Plain(chat_template=None)),
     "template_loses_text": wrong_template(TEMPLATE.replace("{{ m.content }}", "{{ m.content[:4] }}")),
     "prompt_no_prefix": wrong_template(TEMPLATE.replace("%}<|assistant|>{%", "%}<|assistant|>think{%")),
     "end_not_taught": wrong_template(TEMPLATE.replace("<|end|>", "")),
-    "no_padding": lambda: found(lessons(), Plain(pad_token=None)),
     "padding_taught": lambda: found([*lessons(), lesson(reply="2+3=5 <|pad|> #### 5")]),
-    "padding_stops": lambda: found(lessons(), stops=frozenset([PAD, END])),
     "end_not_heeded": lambda: found(lessons(), stops=frozenset([7])),
-    "truncated": lambda: found(lessons(), context=20),
+    "too_long": lambda: found(lessons(), context=20),
     "tokens_without_embedding": lambda: found(lessons(), Plain(added=3)),
 }
 
@@ -135,11 +134,38 @@ def test_a_line_end_behind_the_end_token_is_no_fault() -> None:
     assert not refused(found(lessons(), Plain(chat_template=TEMPLATE.replace("<|end|>", "<|end|>\n"))))
 
 
-def test_one_long_row_of_many_is_a_warning() -> None:
+def test_one_long_row_of_many_is_refused_as_the_training_would_refuse_it() -> None:
     rows = lessons(200)
     longest = max(len(tokens.ids) for tokens in tokens_of(list(enumerate(rows, 1)), Plain()))
+    assert not refused(found(rows, context=longest))
     rows[7] = lesson("Why? " * 80)
-    assert found(rows, context=longest)["truncated"].state == "warn"
+    assert refused(found(rows, context=longest)) == {"too_long"}
+    assert "(row 8)" in found(rows, context=longest)["too_long"].found
+
+
+def test_padding_that_also_stops_generation_is_no_fault_since_qwens_does() -> None:
+    findings = found(lessons(), stops=frozenset([PAD, END]))
+    assert not refused(findings)
+    assert findings["padding_stops"].state == "warn"
+
+
+class Normalising(Plain):
+    """As Qwen's, which puts a letter and its accent together."""
+
+    def __call__(self, texts: list[str], add_special_tokens: bool) -> dict[str, list[list[int]]]:
+        return super().__call__([unicodedata.normalize("NFC", text) for text in texts], add_special_tokens)
+
+
+def test_a_tokenizer_that_normalises_loses_no_text() -> None:
+    apart = unicodedata.normalize("NFD", "Zoë pays 5 €.")
+    assert apart != unicodedata.normalize("NFC", apart)
+    assert not refused(found([*lessons(), lesson(reply=apart)], Normalising()))
+
+
+def test_a_reply_of_several_turns_is_found_turn_by_turn() -> None:
+    row = lesson()
+    row["completion"] = [*row["completion"], {"role": "user", "content": "Sure?"}, *lesson(reply="Yes.")["completion"]]
+    assert not refused(found([*lessons(), row]))
 
 
 def test_padding_that_is_the_end_is_a_warning_since_the_batch_decides() -> None:
@@ -158,6 +184,15 @@ def test_padding_that_is_the_end_is_a_warning_since_the_batch_decides() -> None:
 def test_a_batch_shows_what_the_loss_is_of(labels: list[list[int]], tokenizer: Plain, fault: str) -> None:
     finding = check_batch([[5, 9, END, tokenizer.pad_token_id]], labels, tokenizer)
     assert (finding.check if finding.state == "refuse" else "") == fault
+
+
+def test_a_line_end_behind_the_end_is_no_fault_where_padding_is_the_end() -> None:
+    """ChatML as SmolLM2 has it: its reply ends in the end token and a line end, and is padded with the end token."""
+    tokenizer = Plain(pad_token="<|end|>")
+    [line_end] = tokenizer(["\n"], add_special_tokens=False)["input_ids"][0]
+    ids = [[5, 9, END, line_end, END, END]]
+    assert check_batch(ids, [[-100, 9, END, line_end, -100, -100]], tokenizer).state == "ok"
+    assert check_batch(ids, [[-100, 9, -100, line_end, -100, -100]], tokenizer).state == "refuse"
 
 
 def test_a_teacher_of_another_vocabulary_is_refused_with_what_to_do_instead() -> None:
@@ -217,4 +252,4 @@ def test_a_base_without_safetensors_has_no_shapes(tmp_path: Path) -> None:
 
 
 def test_thresholds_are_what_the_documentation_says() -> None:
-    assert (checks.TRUNCATED, checks.REPEATED) == (0.01, 0.5)
+    assert checks.REPEATED == 0.9

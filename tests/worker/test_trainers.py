@@ -2,13 +2,8 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
+import shutil
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +45,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def start(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter to go on from."""
+    return trained(job(base, tmp_path_factory.mktemp("start"), {"use": "sft"}))
+
+
 def row_of(shape: str, i: int) -> dict[str, Any]:
     prompt = [{"role": "user", "content": f"What is {i} and {i + 1}?"}]
     right, wrong = f"{i}+{i + 1}={2 * i + 1}\n#### {2 * i + 1}", f"It is many.\n#### {i}"
@@ -60,6 +61,7 @@ def row_of(shape: str, i: int) -> dict[str, Any]:
         "preference": {"prompt": prompt, "chosen": said["right"], "rejected": said["wrong"]},
         "binary": {"prompt": prompt, "completion": said["right" if i % 3 else "wrong"], "label": bool(i % 3)},
         "text": {"text": f"Ann has {i} pears. {right}"},
+        "verifiable": {"prompt": prompt, "completion": said["right"], "fields": {"gold": str(2 * i + 1)}},
     }[shape]
 
 
@@ -135,12 +137,11 @@ def test_every_objective_trains_an_adapter_that_plain_peft_loads(base: Path, tmp
 
 @pytest.mark.parametrize("variant", [{}, {"length_normalised": True}], ids=str)
 def test_a_student_that_is_its_own_reference_begins_at_log_2(
-    base: Path, tmp_path: Path, variant: dict[str, Any]
+    base: Path, tmp_path: Path, start: Path, variant: dict[str, Any]
 ) -> None:
     objective = {"use": "dpo", **variant}
     fresh = job(base, tmp_path / "fresh", objective)
-    adapter = trained(job(base, tmp_path / "sft", {"use": "sft"}))
-    continued = job(base, tmp_path / "continued", objective, adapter=str(adapter))
+    continued = job(base, tmp_path / "continued", objective, adapter=str(start))
     for each in (fresh, continued):
         assert losses(prepared(each))[0] == pytest.approx(math.log(2), abs=2e-4)
 
@@ -227,29 +228,55 @@ def test_rows_that_cannot_teach_are_refused_before_the_first_step(
 
 
 @pytest.mark.parametrize("use", ["dpo", "kto"])
-def test_a_training_killed_in_the_middle_ends_with_the_same_adapter(base: Path, tmp_path: Path, use: str) -> None:
-    """From an adapter, so that what resumes has to find its reference again."""
-    start = str(trained(job(base, tmp_path / "sft", {"use": "sft"})))
-    for name in ("calm", "killed"):
-        facts = job(base, tmp_path / name, {"use": use, "epochs": 30}, adapter=start)
-        (tmp_path / name / "job.json").write_text(json.dumps(facts))
-    assert start_worker(tmp_path / "calm").wait() == 0, (tmp_path / "calm" / "worker.log").read_text()
-    process = start_worker(tmp_path / "killed")
-    while not list((tmp_path / "killed").glob("checkpoint-*/trainer_state.json")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert start_worker(tmp_path / "killed").wait() == 0
+def test_a_training_that_is_stopped_and_resumed_ends_with_the_same_adapter(
+    base: Path, tmp_path: Path, start: Path, use: str
+) -> None:
+    """From an adapter, so that what resumes has to find its reference again. `test_worker` kills a whole process."""
+    from orchestrator.student_worker.training import prepare
+
+    calm, killed = (
+        job(base, tmp_path / name, {"use": use, "epochs": 5}, adapter=str(start)) for name in ("calm", "killed")
+    )
+    adapter = trained(calm)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(killed, [killed_at(5)])[0].train()
+    assert [path.name for path in (tmp_path / "killed").glob("checkpoint-*")] != []
+    resumed = trained(killed)
     said = [json.loads(line) for line in (tmp_path / "killed" / "events.jsonl").read_text().splitlines()]
-    assert [event["resumed_at"] > 0 for event in said if event["event"] == "begin"] == [False, True]
-    digests = [
-        json.loads((tmp_path / name / "result.json").read_text())["adapter_digest"] for name in ("calm", "killed")
-    ]
-    assert all(one == other for one, other in pairwise(digests))
+    assert [event["resumed_at"] for event in said if event["event"] == "begin"] == [4]
+    one, other = ((each / "adapter_model.safetensors").read_bytes() for each in (adapter, resumed))
+    assert one == other
 
 
-def start_worker(folder: Path) -> subprocess.Popen[bytes]:
-    log = (folder / "worker.log").open("ab")
-    command = [sys.executable, "-m", "orchestrator.student_worker", str(folder / "job.json")]
-    return subprocess.Popen(command, stdout=log, stderr=log)
+def killed_at(step: int) -> Any:
+    """A callback that ends a training after so many steps."""
+    from transformers import TrainerCallback
+
+    class Killed(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            if state.global_step == step:
+                raise KeyboardInterrupt
+
+    return Killed()
+
+
+def test_a_base_without_a_padding_token_is_trained_and_asked_as_any_other(base: Path, tmp_path: Path) -> None:
+    """Llama's and Mistral's have none."""
+    from orchestrator.student_worker.answering import generate, student
+
+    bare = tmp_path / "base"
+    shutil.copytree(base, bare)
+    settings = json.loads((bare / "tokenizer_config.json").read_text())
+    assert settings.pop("pad_token")
+    (bare / "tokenizer_config.json").write_text(json.dumps(settings))
+    words = json.loads((bare / "tokenizer.json").read_text())
+    (bare / "tokenizer.json").write_text(json.dumps({**words, "padding": None}))
+    trainer = prepared(job(bare, tmp_path / "job", {"use": "sft"}))
+    end = trainer.processing_class.eos_token_id
+    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(ROWS)])
+    assert trainer.processing_class.pad_token_id == end
+    assert (batch["labels"] == end).sum(dim=1).tolist() == [1] * ROWS
+    trained(job(bare, tmp_path / "trained", {"use": "sft", "epochs": 1}))
+    tokenizer, model = student(str(bare), None)
+    said = generate(model, tokenizer, [("<|user|>", 3), ("<|user|>How many pears?<|end|>", 3)], {"do_sample": False})
+    assert [each["tokens"] > 0 for each in said] == [True, True]

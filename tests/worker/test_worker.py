@@ -84,7 +84,7 @@ def test_a_broken_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
 
 
 def test_a_worker_without_its_parent_ends(tmp_path: Path) -> None:
-    path = job(tmp_path / "job", lessons(tmp_path / "rows.jsonl", 400))
+    path = job(tmp_path / "job", lessons(tmp_path / "rows.jsonl", 16))
     code = (
         "import subprocess, sys, os, time; "
         f"p = subprocess.Popen([sys.executable, '-m', 'orchestrator.student_worker', {str(path)!r}, "

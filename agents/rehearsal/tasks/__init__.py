@@ -6,12 +6,14 @@ A task is known by the fields of the form that is asked for. Each is a function 
 from collections.abc import Callable
 from typing import Any
 
+from agents.rehearsal.tasks.analogies import recall_analogy
+from agents.rehearsal.tasks.choices import analyse_choices
 from agents.rehearsal.tasks.comparing import compare, fill_rule, relate, search_values
 from agents.rehearsal.tasks.decomposition import decompose
 from agents.rehearsal.tasks.discrimination import score_pair
 from agents.rehearsal.tasks.enrichment import fill_steps, write_plan
 from agents.rehearsal.tasks.events import conceptualise, instantiate, judge_statement, new_events, write_tails
-from agents.rehearsal.tasks.facts import extract_facts, fact_to_question, paraphrase, quote
+from agents.rehearsal.tasks.facts import distil, extract_facts, fact_to_question, paraphrase, quote
 from agents.rehearsal.tasks.fusion import fuse
 from agents.rehearsal.tasks.knowledge import write_knowledge, write_strategy
 from agents.rehearsal.tasks.mistakes import explain, review
@@ -36,12 +38,15 @@ TASKS: tuple[tuple[frozenset[str], Task], ...] = (
     (frozenset({"facts", "rules", "query"}), write_rules),
     (frozenset({"facts"}), extract_facts),
     (frozenset({"paraphrases"}), paraphrase),
+    (frozenset({"distilled"}), distil),
     (frozenset({"instruction", "answer"}), fact_to_question),
     (frozenset({"quotes"}), quote),
     (frozenset({"read_answer"}), read_answer),
     (frozenset({"plan"}), write_plan),
     (frozenset({"filled_solution", "answer"}), fill_steps),
     (frozenset({"steps"}), decompose),
+    (frozenset({"key_information", "analyses"}), analyse_choices),
+    (frozenset({"analogous_problem", "restated_problem"}), recall_analogy),
     (frozenset({"new_events"}), new_events),
     (frozenset({"tails"}), write_tails),
     (frozenset({"concepts"}), conceptualise),

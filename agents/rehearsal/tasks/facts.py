@@ -33,6 +33,13 @@ def extract_facts(writer: Any) -> dict[str, Any]:
     return {"facts": [{"entity": said.company, "fact": str(said)} for said in found]}
 
 
+def distil(writer: Any) -> dict[str, Any]:
+    """The same statements, each in a wording of its own; at its rate of wrong solutions one has another value."""
+    found = [_misread(said, writer, writer.profile.error_rate) for said in statements_in(writer.fields.get("text", ""))]
+    reworded = [replace(said, wording=writer.rng.randrange(len(said.relation.wordings))) for said in found]
+    return {"distilled": " ".join(map(str, reworded)) or UNKNOWN}
+
+
 def paraphrase(writer: Any) -> dict[str, Any]:
     """So many other wordings as are asked for; some say something else, and some are copies of the one before."""
     said = next(iter(_shown(writer)), None)

@@ -105,6 +105,7 @@ def leak(rationale: str, answer: str = "7", question: str = "Ann has 3 and buys 
         "She buys more. 3 + 4 = 7. So she has 7.",
         "Both together: 3+4=7.\nThe answer is 7.",
         "10-3=7 would be what is missing; 3+4=7",
+        "Of the given answer choices the largest is 9, which is too much. 3+4=7",
     ],
 )
 def test_a_calculation_may_come_to_the_answer_and_then_say_it(rationale: str) -> None:

@@ -47,6 +47,18 @@ async def test_replies_that_are_nearly_the_same_are_one() -> None:
     assert len(await pairs(["a b c d e f g h", "a b c d e f g i"], ["z"], most=9, at_most=0.9)) == 2
 
 
+async def test_what_is_paired_may_be_a_part_that_another_field_calls_right() -> None:
+    said = [{"recalled": "who breaks is sorry", "label": "right"}, {"recalled": "who breaks is glad", "label": "wrong"}]
+    generator = PairAttempts(use="pair_attempts", text="recalled", truth="label")
+    [written] = await generator.write({"candidates": said}, Nobody(), 0)
+    assert written.fields == {"chosen": "who breaks is sorry", "rejected": "who breaks is glad"}
+
+
+async def test_a_text_that_came_to_both_ends_says_nothing() -> None:
+    assert await pairs(["a b c"], ["a b c"]) == []
+    assert await pairs(["a b c", "d"], ["a b c "]) == []
+
+
 @pytest.mark.parametrize(("right", "wrong"), [([], ["a"]), (["a"], []), (["a"], [" ", ""]), ([], [])])
 async def test_without_a_right_and_a_wrong_reply_there_is_no_pair(right: list[str], wrong: list[str]) -> None:
     assert await pairs(right, wrong) == []
@@ -70,8 +82,8 @@ async def test_every_pair_has_a_right_reply_before_a_wrong_one_and_none_left_out
     assert len(set(found)) == len(found)
     every = await pairs(right, wrong, most=100)
     for chosen, rejected in found:
-        assert chosen in {text.strip() for text in right}
-        assert rejected in {text.strip() for text in wrong}
+        assert chosen in {text.strip() for text in right} - {text.strip() for text in wrong}
+        assert rejected in {text.strip() for text in wrong} - {text.strip() for text in right}
     assert [likeness(*pair) for pair in found] == sorted(likeness(*pair) for pair in every)[:most]
 
 

@@ -48,7 +48,7 @@ def test_whatever_fills_a_rule_is_text(values: list[str]) -> None:
 
 
 async def test_a_search_tells_later_calls_what_is_known_and_ends_when_two_bring_nothing() -> None:
-    given_values = iter([["boat", "bike"], ["Boat", "cart"], ["bike"], ["cart"], ["never asked"]])
+    given_values = iter([["boat", "bike", "Bike"], ["Boat", "cart"], ["bike"], ["cart"], ["never asked"]])
     teacher = ScriptedTeacher(lambda *_: {"values": next(given_values)})
     found = await generator("search_values", calls=5).write({"rule": RULE}, teacher, 0)
     assert [writing.fields["value"] for writing in found] == ["boat", "bike", "cart"]
@@ -60,6 +60,17 @@ async def test_a_search_tells_later_calls_what_is_known_and_ends_when_two_bring_
     ]
     assert found[2].fields["rule"] == "Who can lift the cart can lift the [Y: tool]."
     assert "statement" not in found[2].fields
+
+
+async def test_a_search_asks_as_the_sample_that_it_is_and_as_another_where_the_prompt_is_the_same() -> None:
+    given_values, samples = iter([["boat"], ["boat"], ["cart"], ["boat"]]), []
+
+    def reply(prompt: str, form: Any, sample: int) -> Any:
+        samples.append(sample)
+        return {"values": next(given_values)}
+
+    await generator("search_values", calls=4).write({"rule": RULE}, ScriptedTeacher(reply), 3)
+    assert samples == [3, 3, 3 + 64, 3]
 
 
 async def test_the_last_variable_makes_a_statement_and_a_filled_rule_goes_on_unasked() -> None:
@@ -135,8 +146,28 @@ async def test_a_relation_holds_in_both_directions_and_a_statement_that_is_not_t
         {one: "entail", other: "contradict"},
         {one: "contradict", other: "entail"},
     ]
+    assert all(len(w.fields["calls"]) == 2 and w.call == w.fields["calls"][0] for w in found)
     with pytest.raises(UnreadableReply, match="names statement 3 of 2"):
         await relate.write({"candidates": shown}, ScriptedTeacher(lambda *_: {"relations": [{**pair, "first": 3}]}), 0)
+
+
+@pytest.mark.parametrize("first_said", ["entail", "contradict"])
+async def test_a_reply_that_says_both_says_that_they_contradict(first_said: str) -> None:
+    shown, both = candidates(heavier=3, lighter=2), ["contradict", "entail"]
+    said = [{"first": 1, "second": 2, "relation": how} for how in sorted(both, reverse=first_said == "entail")]
+    found = await generator("relate_statements").write(
+        {"candidates": shown}, ScriptedTeacher(lambda *_: {"relations": said}), 0
+    )
+    assert found[0].fields["relations"][shown[1]["statement"]] == "contradict"
+
+
+async def test_who_relates_statements_is_not_told_how_often_each_was_said() -> None:
+    teacher = ScriptedTeacher(lambda *_: {"relations": []})
+    shown = candidates(heavier=3, lighter=2)
+    await generator("relate_statements").write({"candidates": shown}, teacher, 0)
+    assert [json.loads(read_tagged(prompt)["candidates"]) for prompt in teacher.asked] == [
+        [{"statement": one["statement"]} for one in order] for order in (shown, shown[::-1])
+    ]
 
 
 @pytest.mark.parametrize("use", ["merge_alike", "relate_statements"])
@@ -163,6 +194,19 @@ def test_a_statement_falls_that_as_much_contradicts_as_agrees_with_it() -> None:
     assert voted(against, a=2, b=2) == {"a": False, "b": False}
     helped = {**against, "b": {"a": "contradict", "c": "entail"}, "c": {"b": "entail"}}
     assert voted(helped, a=3, b=2, c=2) == {"a": True, "b": True, "c": True}
+
+
+def test_what_is_said_by_two_drafts_weighs_as_much_as_both() -> None:
+    facts = {"run": "r", "round": 1, "step": "s", "kind": "k", "producer": "p", "split_key": "k"}
+    said = [("a", 2, "b"), ("a", 2, "b"), ("b", 3, "a")]
+    drafts = [
+        Draft.new(
+            **facts, sample=i, fields={"pair": "p", "statement": one, "size": size, "relations": {other: "contradict"}}
+        )
+        for i, (one, size, other) in enumerate(said)
+    ]
+    judged = build({"use": "entailment_vote"}, Selection).choose(drafts, [])  # type: ignore[type-abstract]
+    assert [j.outcome == Outcome.ACCEPTED for j in judged] == [True, True, False]
 
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=6))

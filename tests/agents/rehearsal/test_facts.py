@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.generators.distil_text import DistilText
 from agents.generators.extract_facts import ExtractFacts
 from agents.generators.fact_to_question import FactToQuestion
 from agents.generators.paraphrase import Paraphrase
@@ -12,7 +13,7 @@ from agents.generators.quote_spans import QuoteSpans
 from agents.kinds import Generator, UnreadableReply
 from agents.prompts import tagged
 from agents.quoting import altered, hold
-from agents.rehearsal.library import MOST, Statement, library, read_question, read_statement
+from agents.rehearsal.library import MOST, Statement, library, read_question, read_statement, statements_in
 from agents.rehearsal.teacher import RehearsalTeacher, outside_tags
 from tests.conftest import ScriptedTeacher
 
@@ -45,6 +46,18 @@ async def test_without_errors_it_lists_every_fact_of_a_document() -> None:
         found = await written(EXTRACT, text=company.document)
         assert found == [{"entity": company.name, "fact": str(said)} for said in company.said]
     assert await written(EXTRACT, text="Nobody knows this. It is of no library.") == []
+
+
+async def test_distilled_text_says_all_that_the_passage_says_and_what_is_wrong_in_it_is_another_value() -> None:
+    distil = DistilText(use="distil_text")
+    for company in COMPANIES[:20]:
+        [said] = await written(distil, text=f"{company.document} Nobody knows this.")
+        true = {(s.relation, s.company, s.value, s.when) for s in company.said}
+        assert {(s.relation, s.company, s.value, s.when) for s in statements_in(said["distilled"])} == true
+        [wrong] = await written(distil, "&error_rate=1", text=company.document)
+        found = {(s.relation, s.company, s.value, s.when) for s in statements_in(wrong["distilled"])}
+        assert len(found) == len(true)
+        assert not found & true
 
 
 async def test_its_paraphrases_say_the_same_in_as_many_other_ways_as_are_asked_for() -> None:

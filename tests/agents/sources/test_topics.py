@@ -92,12 +92,15 @@ BOMB = "a: &a [x, x]\n" + "".join(
         (f"a: [{'x' * 301}]", "t.yaml", "at most 300 characters"),
         ("a\n \tb", "t.txt", "t.txt:2 is indented by spaces and tabs"),
         (BOMB, "t.yaml", "more than 500 topics"),
+        (BOMB.replace("x", "~"), "t.yaml", "more than 500 entries"),
+        ("a: !!set {2024-01-01}", "t.yaml", "expected the name of a topic"),
     ],
 )
 def test_what_is_no_tree_is_said(
     tmp_path: Path, content: str, name: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topics, "MOST", 500)
+    monkeypatch.setattr(topics, "MOST_ENTRIES", 500 if "~" in content else 10**6)
     with pytest.raises(SourceError, match=said):
         source(tmp_path, content, name).skills()
 

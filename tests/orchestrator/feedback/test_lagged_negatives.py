@@ -81,6 +81,27 @@ def test_with_several_samples_a_student_is_its_own_negative() -> None:
     assert {brief["label"]: brief["candidate"] for brief in plan.briefs} == {"right": "sample 1", "wrong": "sample 0"}
 
 
+@given(RIGHT, st.integers(1, 30))
+def test_strays_are_the_same_pairs_with_the_wrong_replies_of_others(right: dict[str, set[int]], pairs: int) -> None:
+    sat = [
+        an_attempt(skill, bool(sample), i, exam="practice", sample=sample, reply=f"{skill} {i} {sample}")
+        for skill in right
+        for i in right[skill]
+        for sample in range(2)
+    ]
+    at = progress({"a": 0.5}, attempts=sat)
+    own, strays = (policy(lag=0, pairs=pairs, strays=each).next_plan(at).briefs for each in (False, True))
+    if len(own) == 2:
+        assert not strays
+        return
+    assert [brief for brief in own if brief["label"] == "right"] == [b for b in strays if b["label"] == "right"]
+    wrong, moved = ([brief for brief in briefs if brief["label"] == "wrong"] for briefs in (own, strays))
+    assert sorted(brief["candidate"] for brief in wrong) == sorted(brief["candidate"] for brief in moved)
+    assert all(
+        b["question"] == c["question"] and b["candidate"] != c["candidate"] for b, c in zip(wrong, moved, strict=True)
+    )
+
+
 def test_the_probe_and_empty_replies_give_no_candidates() -> None:
     probed = [attempt.model_copy(update={"exam": "probe"}) for attempt in practised({"a": {1}}, 1)]
     silent = [
