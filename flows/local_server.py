@@ -25,7 +25,10 @@ _SERVE = """
 import socket, sys, uvicorn
 from prefect.server.api.server import create_app
 settings = uvicorn.Config(create_app, factory=True, log_level="warning", timeout_keep_alive=5)
-uvicorn.Server(settings).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+try:
+    uvicorn.Server(settings).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+except KeyboardInterrupt:  # how it is told to end; it has shut down by then
+    pass
 """
 """The server listens on a socket that its parent bound: what answers there is this server, and no other program."""
 

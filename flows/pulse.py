@@ -19,6 +19,7 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.events.utilities import emit_event
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.runtime import flow_run
 from prefect.states import Running
 
@@ -86,4 +87,14 @@ async def watch_pulses() -> None:
             await automation.acreate()
             made = await client.read_automations_by_name(AUTOMATION)
             for another in sorted(made, key=lambda each: str(each.id))[1:]:  # made by who asked at the same time
-                await client.delete_automation(another.id)
+                with _gone_is_fine():  # who asked at the same time takes the same ones away
+                    await client.delete_automation(another.id)
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != 404:
+            raise

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -65,8 +66,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def asked(place: Place, path: str, body: dict[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{place.api}{path}", data=data, headers={"Content-Type": "application/json"})
-    with urlopen(request, timeout=10) as reply:
-        return json.loads(reply.read())
+    for attempt in range(5):
+        try:
+            with urlopen(request, timeout=10) as reply:
+                return json.loads(reply.read())
+        except (
+            HTTPError
+        ) as error:  # SQLite was locked for as long as the server waits for it; its own client asks again, too
+            if error.code != 503 or attempt == 4:
+                raise
+            time.sleep(2)
 
 
 def triggered(place: Place, deployment: str, parameters: dict[str, Any] | None = None) -> str:
