@@ -68,7 +68,7 @@ def asked(place: Place, path: str, body: dict[str, Any] | None = None) -> Any:
     request = Request(f"{place.api}{path}", data=data, headers={"Content-Type": "application/json"})
     for attempt in range(5):
         try:
-            with urlopen(request, timeout=10) as reply:
+            with urlopen(request, timeout=60) as reply:  # SQLite may be locked for so long
                 return json.loads(reply.read())
         except (
             HTTPError
