@@ -63,19 +63,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         server.wait(timeout=30)
 
 
-def asked(place: Place, path: str, body: dict[str, Any] | None = None) -> Any:
+def asked(place: Place, path: str, body: dict[str, Any] | None = None, attempts: int = 5) -> Any:
+    """SQLite may be locked for longer than the server waits for it, which its own client bears as well."""
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{place.api}{path}", data=data, headers={"Content-Type": "application/json"})
-    for attempt in range(5):
-        try:
-            with urlopen(request, timeout=60) as reply:  # SQLite may be locked for so long
-                return json.loads(reply.read())
-        except (
-            HTTPError
-        ) as error:  # SQLite was locked for as long as the server waits for it; its own client asks again, too
-            if error.code != 503 or attempt == 4:
-                raise
-            time.sleep(2)
+    try:
+        with urlopen(request, timeout=60) as reply:
+            return json.loads(reply.read())
+    except HTTPError as error:
+        if error.code != 503 or attempts == 1:
+            raise
+    time.sleep(2)
+    return asked(place, path, body, attempts - 1)
 
 
 def triggered(place: Place, deployment: str, parameters: dict[str, Any] | None = None) -> str:
