@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from orchestrator.student_worker import quantising, several
 from orchestrator.student_worker.checkpoints import full_disk, micro_batch, newest_complete
+from orchestrator.student_worker.checks import last_but_blanks
 from orchestrator.student_worker.events import Events
 from orchestrator.student_worker.fitting import NO_ROOM, ROWS, TIMES, ran_out, smaller, with_micro_batch
 from orchestrator.student_worker.preflight import refuse_batch, refuse_what_would_go_wrong
@@ -175,22 +176,12 @@ def _cpu_multiplies_bf16() -> bool:
 
 def _check_ends(replies: list[Sequence[int]], tokenizer: Any) -> None:
     """A student whose lessons never end in the end token never learns to stop, and no library says so."""
-    endless = sum(1 for ids in replies if not _ends(ids, tokenizer))
+    endless = sum(1 for ids in replies if last_but_blanks(ids, tokenizer) != tokenizer.eos_token_id)
     if endless or not replies:
         raise ValueError(
             f"{endless} of {len(replies)} replies do not end in the end token {tokenizer.eos_token!r}; "
             "the base's chat template must close the assistant's turn with it"
         )
-
-
-def _ends(ids: Sequence[int], tokenizer: Any) -> bool:
-    """Templates such as ChatML put a line break behind the end token, which a student that stops there never says."""
-    last = len(ids)
-    while last and ids[last - 1] != tokenizer.eos_token_id:
-        if tokenizer.decode([ids[last - 1]]).strip():
-            return False
-        last -= 1
-    return last > 0
 
 
 def _save(trainer: Any, folder: Path) -> str:
